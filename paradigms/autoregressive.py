@@ -1,0 +1,103 @@
+"""Left to right, one token a call: what is written is never changed.
+
+    call 1   p p ?          the prompt is read once, its keys and values are kept
+    call 2   . . w ?        every later call reads one token and writes the next
+    call 3   . . . w ?
+
+Causal language model (Radford et al., 2019); with `prompt: bidirectional` a prefix LM (Raffel et al., 2020), which is
+the fair match for paradigms that read the prompt in both directions. Its speed is that of a preallocated cache of keys
+and values; a row that has ended leaves the batch.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from paradigms.attention import AttentionRule, causal, prefix
+from paradigms.backbone import Backbone
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
+from paradigms.sampling import Sampling, ban, keep_min_p, keep_top_k, keep_top_p, penalise, pick
+
+
+class Autoregressive(Paradigm):
+    """p(text) = prod_i p(x_i | prompt, x_<i)."""
+
+    fills = frozenset({"suffix"})
+    length = "eos"
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        backbone: Backbone,
+        prompt: Literal["causal", "bidirectional"],
+        decoder: Sampling,
+    ):
+        super().__init__(vocabulary, backbone)
+        self.prompt, self.decoder = prompt, decoder
+
+    def rule(self, canvas: Canvas) -> AttentionRule:
+        return prefix(canvas.start()) if self.prompt == "bidirectional" else causal
+
+    def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
+        nats_BH, counted_BH = self.token_nats(canvas)
+        return Loss(nats_BH.sum() / counted_BH.sum(), counted_BH.sum())
+
+    def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        ids_BL, start, rule = canvas.ids_BL.clone(), canvas.start(), self.rule(canvas)
+        holes_B, rows_b = canvas.holes_BL.sum(1), all_rows(canvas)
+        cache = self.backbone.cache(*ids_BL.shape)
+        at_Q = torch.arange(start, device=ids_BL.device)
+        for call, column in enumerate(range(start, ids_BL.shape[1])):
+            logits_bV = self.backbone(
+                ids_BL[rows_b][:, at_Q],
+                rule,
+                pad_BL=canvas.pad_BL[rows_b, :column],
+                at_BQ=at_Q.expand(len(rows_b), -1),
+                want_BW=at_Q.new_full((len(rows_b), 1), len(at_Q) - 1),
+                cache=cache,
+            )[:, 0]
+            token_b = self.choose(logits_bV, ids_BL[rows_b, :column], lambda s: noise.uniform(call, rows_b, s))
+            ids_BL[rows_b, column] = token_b
+            ended_b = token_b == self.vocabulary.eos
+            if ended_b.any():
+                kept_BL = Canvas(ids_BL, canvas.holes_BL, canvas.pad_BL).text_and_end(self.vocabulary.eos)
+                ids_BL.masked_fill_(canvas.holes_BL & ~kept_BL, self.vocabulary.eos)
+            yield ids_BL
+            alive_b = ~ended_b & (holes_B[rows_b] > call + 1)
+            if not alive_b.any():
+                return
+            if not alive_b.all():
+                rows_b = rows_b[alive_b]
+                cache.keep(alive_b)
+            at_Q = at_Q.new_tensor([column])
+
+    def choose(self, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        how = self.decoder
+        logits_bV = ban(logits_bV, self.never())
+        if how.repetition_penalty != 1:
+            logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
+        if how.temperature == 0:
+            return logits_bV.argmax(-1)
+        logits_bV = logits_bV / how.temperature
+        if how.top_k is not None:
+            logits_bV = keep_top_k(logits_bV, how.top_k)
+        if how.top_p is not None:
+            logits_bV = keep_top_p(logits_bV, how.top_p)
+        if how.min_p is not None:
+            logits_bV = keep_min_p(logits_bV, how.min_p)
+        return pick(logits_bV, 1.0, lambda: draw(logits_bV.shape[1:]))
+
+    def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        nats_B = self.token_nats(canvas)[0].double().sum(1)
+        return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """-log p of every hole's token given all before it, and which count: up to the first end of text."""
+        canvas = canvas.without_columns_behind(canvas.text_and_end(self.vocabulary.eos))
+        at_BH, real_BH = canvas.hole_positions()
+        before_BH = (at_BH - 1).clamp(min=0)
+        logits_BHV = self.backbone(canvas.ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=before_BH)
+        counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
+        return self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH

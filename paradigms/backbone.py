@@ -1,0 +1,134 @@
+"""The one transformer every paradigm shares; only the attention rule it is given differs.
+
+Pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary positions (Su et al., 2021), SwiGLU (Shazeer, 2020), tied
+embeddings. Residual branches start at zero, so that at first every layer is the identity (Zhang et al., 2019).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paradigms.attention import AttentionRule
+
+
+class Cache:
+    """Keys and values of every layer for B rows and L positions, allocated once, written in place."""
+
+    def __init__(self, backbone: "Backbone", rows: int, positions: int):
+        shape = (len(backbone.layers), 2, rows, backbone.heads, positions, backbone.width // backbone.heads)
+        self.layers = backbone.embed.weight.new_zeros(shape)
+
+    def keep(self, rows_b: Tensor) -> None:
+        """Drops all rows but these."""
+        self.layers = self.layers[:, :, rows_b]
+
+
+def rotate(x_BNQD: Tensor, cos_BQD: Tensor, sin_BQD: Tensor) -> Tensor:
+    """Turns the halves of every head's vector against each other by an angle that grows with position."""
+    left, right = x_BNQD.chunk(2, dim=-1)
+    return x_BNQD * cos_BQD[:, None] + torch.cat((-right, left), dim=-1) * sin_BQD[:, None]
+
+
+class Layer(nn.Module):
+    """Attention and SwiGLU, each behind a norm and added to the stream."""
+
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.heads = heads
+        self.attend_norm = nn.RMSNorm(width, eps=1e-5)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attend_out = nn.Linear(width, width, bias=False)
+        self.mlp_norm = nn.RMSNorm(width, eps=1e-5)
+        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.mlp_out = nn.Linear(hidden, width, bias=False)
+
+    def forward(
+        self,
+        x_BQD: Tensor,
+        turn: tuple[Tensor, Tensor],
+        sees_B1QL: Tensor,
+        at_BQ: Tensor,
+        kept_2BNLD: Tensor | None,
+    ) -> Tensor:
+        B, Q, D = x_BQD.shape
+        N = self.heads
+        qkv = self.qkv(self.attend_norm(x_BQD)).view(B, Q, 3 * N, D // N).transpose(1, 2)
+        query, key = rotate(qkv[:, : 2 * N], *turn).chunk(2, dim=1)
+        value = qkv[:, 2 * N :]
+        if kept_2BNLD is not None:
+            rows_B1 = torch.arange(B, device=x_BQD.device)[:, None]
+            kept_2BNLD[0][rows_B1, :, at_BQ] = key.transpose(1, 2)
+            kept_2BNLD[1][rows_B1, :, at_BQ] = value.transpose(1, 2)
+            key, value = kept_2BNLD[..., : sees_B1QL.shape[-1], :].unbind()
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=sees_B1QL)
+        x_BQD = x_BQD + self.attend_out(mixed.transpose(1, 2).reshape(B, Q, D))
+        gate, up = self.gate_up(self.mlp_norm(x_BQD)).chunk(2, dim=-1)
+        return x_BQD + self.mlp_out(F.silu(gate) * up)
+
+
+class Backbone(nn.Module):
+    """Token ids in, logits out."""
+
+    def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int):
+        super().__init__()
+        if min(layers, width, heads, hidden) < 1 or width % (2 * heads):
+            raise ValueError(f"width={width}, heads={heads}: must be positive, width a multiple of 2 x heads")
+        self.width, self.heads, self.hidden = width, heads, hidden
+        self.embed = nn.Embedding(vocabulary_size, width)
+        self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Embeddings with deviation 0.5, branch outputs 0, everything else 1/sqrt(inputs)."""
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if weight.dim() == 1:
+                    weight.fill_(1.0)
+                elif name.endswith("_out.weight"):
+                    weight.zero_()
+                else:
+                    deviation = 0.5 if name == "embed.weight" else weight.shape[1] ** -0.5
+                    weight.normal_(0, deviation, generator=generator)
+
+    def cache(self, rows: int, positions: int) -> Cache:
+        return Cache(self, rows, positions)
+
+    def forward(
+        self,
+        ids_BQ: Tensor,
+        rule: AttentionRule,
+        *,
+        pad_BL: Tensor,
+        at_BQ: Tensor | None = None,
+        want_BW: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted.
+
+        ids_BQ: the tokens read in this call.  pad_BL: True where nothing stands; its width is how far keys reach.
+        at_BQ: the positions of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
+        cache: keys and values of earlier calls; those of this call are written into it.
+        """
+        if at_BQ is None:
+            at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
+        query_BQ1, key_11L = at_BQ[:, :, None], torch.arange(pad_BL.shape[1], device=ids_BQ.device)[None, None]
+        # every position sees itself, or padding would have nothing to attend to
+        sees_B1QL = (rule(query_BQ1, key_11L) & ~pad_BL[:, None] | (key_11L == query_BQ1))[:, None]
+        x_BQD = self.embed(ids_BQ)
+        half = self.width // self.heads // 2
+        frequency = 10_000.0 ** (-torch.arange(half, device=x_BQD.device, dtype=torch.float64) / half)
+        angle_BQD = (query_BQ1 * frequency).repeat(1, 1, 2)
+        turn = angle_BQD.cos().to(x_BQD.dtype), angle_BQD.sin().to(x_BQD.dtype)
+        for number, layer in enumerate(self.layers):
+            kept = None if cache is None else cache.layers[number]
+            x_BQD = layer(x_BQD, turn, sees_B1QL, at_BQ, kept)
+        if want_BW is not None:
+            x_BQD = x_BQD.gather(1, want_BW[:, :, None].expand(-1, -1, self.width))
+        return F.linear(self.norm(x_BQD), self.embed.weight)
+
+    def flops(self, batch: int, queries: int, keys: int, wanted: int) -> int:
+        """Floating-point operations of one forward call's matrix products, a multiply and an add counted as two."""
+        D, layers, tokens = self.width, len(self.layers), batch * queries
+        matrices = 2 * tokens * layers * (4 * D * D + 3 * D * self.hidden)
+        attention = 2 * tokens * layers * 2 * keys * D
+        return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings

@@ -1,0 +1,67 @@
+"""Which holes are written next: how many a pass, in what order. Pure functions of logits and counts."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+def quota(total_B: Tensor, parts_B: Tensor, number_B: Tensor) -> Tensor:
+    """What part `number` of `parts` gets of a total shared out evenly, the remainder first (Nie et al., 2025)."""
+    return total_B // parts_B + (number_B < total_B % parts_B).long()
+
+
+def probability(logits_BHV: Tensor, token_BH: Tensor) -> Tensor:
+    """How probable the model finds the token it chose, (B, H)."""
+    return logits_BHV.softmax(-1).gather(2, token_BH[:, :, None]).squeeze(2)
+
+
+Draw = Callable[[], Tensor]
+
+
+def random(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
+    """An order that knows nothing of what was predicted: the one under which the closed forms are exact."""
+    return draw()
+
+
+def confidence(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
+    """Most probable token first (Chang et al., 2022)."""
+    return probability(logits_BHV, token_BH)
+
+
+def margin(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
+    """Widest gap between the two likeliest first (Kim et al., 2025)."""
+    top_BH2 = logits_BHV.softmax(-1).topk(2)[0]
+    return top_BH2[..., 0] - top_BH2[..., 1]
+
+
+def entropy(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
+    """Least uncertain first: negative entropy, nats (Ye et al., 2025)."""
+    return torch.special.entr(logits_BHV.softmax(-1)).sum(-1).neg()
+
+
+def left_to_right(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
+    """Reading order."""
+    return torch.arange(token_BH.shape[1], 0, -1, device=token_BH.device).expand(token_BH.shape).float()
+
+
+Order = Literal["random", "confidence", "margin", "entropy", "left_to_right"]
+ORDERS = {
+    "random": random,
+    "confidence": confidence,
+    "margin": margin,
+    "entropy": entropy,
+    "left_to_right": left_to_right,
+}
+
+
+def best(score_BH: Tensor, open_BH: Tensor, quota_B: Tensor) -> Tensor:
+    """The quota's best open holes of every row, as a mask; of equals the leftmost."""
+    descending = score_BH.masked_fill(~open_BH, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    return (descending.argsort(dim=1) < quota_B[:, None]) & open_BH
+
+
+def hide_exactly(real_BH: Tensor, count_B: Tensor, uniform_BH: Tensor) -> Tensor:
+    """`count` holes of every row, each set of that size as likely as any other."""
+    return best(uniform_BH, real_BH, count_B)

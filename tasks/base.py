@@ -1,0 +1,104 @@
+"""What a task must say: its examples as plain text, how a written text is judged, what theory demands of the judge."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from tasks.metrics.base import Metric
+
+Split = Literal["train", "valid", "test"]
+Holes = Literal["suffix", "span", "scattered"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to write: `target` goes between `prompt` and `suffix`.
+
+    references: all texts a metric compares with.  stratum: the group in which the example is counted.
+    """
+
+    id: str
+    prompt: str
+    target: str
+    suffix: str = ""
+    references: tuple[str, ...] = ()
+    stratum: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a cell wrote its texts, as observed: what theory may depend on.
+
+    measure: "accuracy" or "nats_per_token".  stratum: as in Example.
+    quotas: holes written in each pass, every hole once.  order: how positions are chosen; None where the paradigm
+    leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.
+    """
+
+    measure: str
+    stratum: str
+    quotas: tuple[int, ...]
+    order: str | None
+    temperature: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Theory:
+    """The exact value, and the name under which conf/tolerances.yaml keeps its tolerance."""
+
+    value: float
+    tolerance: str
+
+
+class Task(ABC):
+    """A source of examples and their judge."""
+
+    holes: Holes
+    """The hole shape it asks for."""
+
+    fixed_length: bool
+    """Every target has exactly as many tokens as there is room, and nobody writes an end."""
+
+    shareable: ClassVar[bool]
+    """May its texts be copied into records? False where the data's licence says no."""
+
+    not_for_training: ClassVar[frozenset[str]]
+    """Names of its settings that choose test data only."""
+
+    strata: Sequence[str]
+    """The groups its examples fall into."""
+
+    metrics: Sequence[Metric]
+    """The first is the headline."""
+
+    generated: ClassVar[bool]
+    """Training examples never end and are made from their number; otherwise they are a data set, read in epochs."""
+
+    @abstractmethod
+    def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
+        """The same examples in the same order at every call, from number `first` on."""
+
+    @abstractmethod
+    def vocabulary(self) -> Sequence[str] | int:
+        """All words, where they are known and stand between spaces; else how many pieces to learn from its texts."""
+
+    @abstractmethod
+    def room(self, prompt_tokens: int) -> int:
+        """How many tokens a target may have, its end included, after a prompt of that many tokens."""
+
+    @abstractmethod
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """Every metric's value for one written text."""
+
+    @abstractmethod
+    def theory(self, setting: Setting) -> Theory | None:
+        """The exact value of a perfectly trained model, where one is known."""
+
+    @abstractmethod
+    def data_hash(self) -> str:
+        """Identifies all its data, wherever they lie."""
+
+    @abstractmethod
+    def training_hash(self) -> str:
+        """Identifies the data that shape training."""

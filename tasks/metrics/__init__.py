@@ -1,0 +1,7 @@
+"""How texts are judged: one function a metric, with its formula and source."""
+
+from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Metric
+from tasks.metrics.overlap import Bleu, Chrf
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (Accuracy(), Bleu(), Chrf())}

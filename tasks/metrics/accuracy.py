@@ -1,0 +1,26 @@
+"""The share of right answers."""
+
+from collections.abc import Sequence
+
+from tasks.metrics.base import Metric
+
+
+class Accuracy(Metric):
+    """right / all. A task with many right answers brings its own verifier; on plain text, equal to a reference."""
+
+    name = "accuracy"
+    unit = "share"
+    higher_is_better = True
+    pooled = False
+
+    def item(self, text: str, references: Sequence[str]) -> float:
+        return float(text in references)
+
+    def statistics(self, text: str, references: Sequence[str]) -> list[float]:
+        return [self.item(text, references), 1.0]
+
+    def value(self, sums: Sequence[float]) -> float:
+        return sums[0] / sums[1]
+
+    def signature(self) -> str:
+        return ""

@@ -1,0 +1,116 @@
+"""What the tests share: small models, tiny tasks, all that can be discovered in conf/, shared data if it is there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from paradigms.backbone import Backbone
+from paradigms.base import Canvas, Paradigm, Vocabulary
+from wordways.__main__ import CONF, cell_of
+from wordways.noise import SeededNoise
+from wordways.run import Cell
+
+torch.set_num_threads(1)  # small tensors, and other tests beside these
+ROOT = CONF.parent
+SHARED = ROOT.parent / "shared"
+CPU = torch.device("cpu")
+VOCABULARY = Vocabulary(size=12, mask=2, eos=1, pad=0)
+PRESETS = sorted(path.stem for path in (CONF / "paradigm").glob("*.yaml"))
+QUICK = {"masked_infill_gibbs": ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]}
+BACKBONES = sorted(path.stem for path in (CONF / "backbone").glob("*.yaml"))
+
+
+def cell(*overrides: str) -> Cell:
+    """A checked cell of the configuration, composed as the command composes it."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        return cell_of(config)
+
+
+def tiny_backbone(seed: int = 0, vocabulary: Vocabulary = VOCABULARY, dtype: torch.dtype = torch.float64) -> Backbone:
+    """Every weight random, branch outputs included, so that no path is silent."""
+    backbone = Backbone(vocabulary.size, layers=2, width=16, heads=2, hidden=24)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in backbone.parameters():
+            weight.normal_(1.0 if weight.dim() == 1 else 0.0, 0.35, generator=generator)
+    return backbone.to(dtype)
+
+
+def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch.float64) -> Paradigm:
+    """The paradigm a preset describes, over a tiny random backbone."""
+    from wordways.settings import build
+
+    node = cell(f"paradigm={preset}", *QUICK.get(preset, []), *overrides).nodes["paradigm"]
+    paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
+    return paradigm.eval()
+
+
+def suffix_canvas(
+    prompts: list[list[int]], holes: int | list[int], truth: Callable[[int, int], int] | None = None
+) -> Canvas:
+    """Left-padded prompts, then holes (masks, or what `truth` says), then padding where a row has fewer holes."""
+    counts = [holes] * len(prompts) if isinstance(holes, int) else holes
+    start, widest = max(map(len, prompts)), max(counts)
+    ids = torch.full((len(prompts), start + widest), VOCABULARY.pad)
+    hole_BL, pad_BL = torch.zeros_like(ids, dtype=torch.bool), torch.ones_like(ids, dtype=torch.bool)
+    for row, (prompt, count) in enumerate(zip(prompts, counts, strict=True)):
+        ids[row, start - len(prompt) : start] = torch.tensor(prompt)
+        ids[row, start : start + count] = torch.tensor(
+            [truth(row, i) if truth else VOCABULARY.mask for i in range(count)]
+        )
+        hole_BL[row, start : start + count] = True
+        pad_BL[row, start - len(prompt) : start + count] = False
+    return Canvas(ids, hole_BL, pad_BL)
+
+
+def row_of(canvas: Canvas, row: int) -> Canvas:
+    """One row alone, its padding cut off."""
+    columns = (~canvas.pad_BL[row]).nonzero()[:, 0]
+    keep = slice(int(columns.min()), int(columns.max()) + 1)
+    return Canvas(
+        canvas.ids_BL[row : row + 1, keep], canvas.holes_BL[row : row + 1, keep], canvas.pad_BL[row : row + 1, keep]
+    )
+
+
+def noise(*ids: str, seed: int = 0) -> SeededNoise:
+    return SeededNoise(seed, ids, CPU)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of local copies beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there: it belongs to the developers, not to the product")
+    return SHARED
+
+
+@pytest.fixture(params=PRESETS)
+def preset(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+SMALL = (
+    "task.n=4", "task.alphabet=8", "task.operations=[copy,replace_random,shuffle]", "train.steps=20", "train.batch=16",
+    "measure.items=40", "measure.likelihood_items=5", "measure.batches=[1,4]", "measure.timed=2",
+    "measure.lengths=[2,4]", "measure.repeats=4", "progress=false",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small results folder, run for real: four paradigms, one of them over two seeds, and one that is skipped."""
+    from wordways.run import run_cell
+
+    folder = tmp_path_factory.mktemp("results") / "small"
+    places = (f"results={folder}", f"checkpoints={folder.parent / 'checkpoints'}")
+    for preset in ("autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"):
+        run_cell(cell(f"paradigm={preset}", *SMALL, *places))
+    run_cell(cell("paradigm=parallel", "seed=1", *SMALL, *places))
+    run_cell(cell("paradigm=autoregressive", "task.instruction=after", *SMALL, *places))
+    return folder

@@ -1,0 +1,103 @@
+"""One trunk: the same size for everybody, cached as uncached, a padded row as the row alone."""
+
+import pytest
+import torch
+from conftest import BACKBONES, CPU, VOCABULARY, cell, row_of, suffix_canvas, tiny, tiny_backbone
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from paradigms.attention import causal, everywhere, prefix, prompt_apart
+from paradigms.backbone import Backbone
+from paradigms.base import Vocabulary
+
+PARAMETERS = {"nano": 0.1e6, "micro": 0.8e6, "mini": 1.9e6, "small": 10.6e6, "medium": 25e6, "base": 110e6}
+
+
+def test_parameter_counts_are_equal(preset: str) -> None:
+    backbone, paradigm = tiny_backbone(), tiny(preset)
+    assert sum(p.numel() for p in paradigm.parameters()) == sum(p.numel() for p in backbone.parameters())
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_sizes_are_what_they_say(name: str) -> None:
+    vocabulary = {"nano": 26, "base": 30_000}.get(name, 4_000 if name == "mini" else 26)
+    with torch.device("meta"):
+        paradigm = cell(f"backbone={name}").paradigm(Vocabulary(vocabulary, 2, 1, 0))
+    assert sum(p.numel() for p in paradigm.parameters()) == pytest.approx(PARAMETERS[name], rel=0.1)
+
+
+@pytest.mark.parametrize("rule", [causal, prefix(3)], ids=["causal", "prefix"])
+def test_cached_equals_uncached(rule) -> None:
+    backbone = tiny_backbone()
+    canvas = suffix_canvas([[3, 4, 5], [6, 1]], 4, truth=lambda row, i: 3 + (row + i) % 7)
+    whole = backbone(canvas.ids_BL, rule, pad_BL=canvas.pad_BL)
+    cache = backbone.cache(2, 7)
+    at = torch.arange(3).expand(2, 3)
+    pieces = [backbone(canvas.ids_BL[:, :3], rule, pad_BL=canvas.pad_BL[:, :3], at_BQ=at, cache=cache)]
+    for column in range(3, 7):
+        at = torch.full((2, 1), column)
+        pad = canvas.pad_BL[:, : column + 1]
+        pieces.append(backbone(canvas.ids_BL[:, column : column + 1], rule, pad_BL=pad, at_BQ=at, cache=cache))
+    real = ~canvas.pad_BL
+    torch.testing.assert_close(torch.cat(pieces, 1)[real], whole[real], rtol=0, atol=1e-12)
+
+
+def test_dropping_rows_from_the_cache_keeps_the_others() -> None:
+    backbone = tiny_backbone()
+    ids, pad = torch.tensor([[3, 4], [5, 6], [7, 8]]), torch.zeros(3, 3, dtype=torch.bool)
+    whole = backbone(torch.cat((ids, torch.full((3, 1), 9)), 1), causal, pad_BL=pad)
+    cache = backbone.cache(3, 3)
+    backbone(ids, causal, pad_BL=pad[:, :2], cache=cache)
+    cache.keep(torch.tensor([True, False, True]))
+    last = backbone(torch.full((2, 1), 9), causal, pad_BL=pad[:2], at_BQ=torch.full((2, 1), 2), cache=cache)
+    torch.testing.assert_close(last[:, 0], whole[[0, 2], 2], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule_of", [lambda s: causal, lambda s: everywhere, prefix, prompt_apart])
+def test_a_padded_row_equals_the_row_alone(rule_of) -> None:
+    backbone = tiny_backbone()
+    canvas = suffix_canvas([[3, 4, 5, 6], [7, 1]], [2, 4], truth=lambda row, i: 3 + i)
+    together = backbone(canvas.ids_BL, rule_of(canvas.start()), pad_BL=canvas.pad_BL)
+    for row in range(2):
+        alone = row_of(canvas, row)
+        logits = backbone(alone.ids_BL, rule_of(alone.start()), pad_BL=alone.pad_BL)
+        torch.testing.assert_close(together[row][~canvas.pad_BL[row]], logits[0], rtol=0, atol=1e-12)
+
+
+def test_wanted_logits_are_the_logits_there() -> None:
+    backbone = tiny_backbone()
+    ids, pad, want = torch.randint(3, 12, (2, 5)), torch.zeros(2, 5, dtype=torch.bool), torch.tensor([[4, 0], [2, 3]])
+    whole = backbone(ids, everywhere, pad_BL=pad)
+    some = backbone(ids, everywhere, pad_BL=pad, want_BW=want)
+    torch.testing.assert_close(some, torch.stack([whole[0, [4, 0]], whole[1, [2, 3]]]), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("keys", "cached"), [(6, False), (9, True)])
+def test_flops_are_those_torch_counts(keys: int, cached: bool) -> None:
+    backbone = Backbone(50, layers=3, width=32, heads=4, hidden=84)
+    ids, pad, at = (
+        torch.zeros(2, 6, dtype=torch.long),
+        torch.zeros(2, keys, dtype=torch.bool),
+        torch.arange(6).expand(2, 6),
+    )
+    want = torch.arange(4).expand(2, 4)
+    with (
+        FlopCounterMode(display=False) as counter,
+        sdpa_kernel(SDPBackend.MATH),
+    ):  # the fused kernel is not in its tables
+        backbone(ids, causal, pad_BL=pad, at_BQ=at, want_BW=want, cache=backbone.cache(2, keys) if cached else None)
+    counted = counter.get_total_flops()
+    assert counted > 0
+    assert backbone.flops(batch=2, queries=6, keys=keys, wanted=4) == counted
+
+
+def test_it_starts_as_the_identity() -> None:
+    backbone = Backbone(VOCABULARY.size, layers=2, width=16, heads=2, hidden=24)
+    backbone.initialise(torch.Generator().manual_seed(0))
+    ids, pad = torch.arange(12)[None], torch.zeros(1, 12, dtype=torch.bool)
+    expected = torch.nn.functional.rms_norm(backbone.embed.weight, (16,), eps=1e-5) @ backbone.embed.weight.T
+    torch.testing.assert_close(backbone(ids, everywhere, pad_BL=pad)[0], expected)
+    again = Backbone(VOCABULARY.size, layers=2, width=16, heads=2, hidden=24)
+    again.initialise(torch.Generator().manual_seed(0))
+    assert all(torch.equal(a, b) for a, b in zip(backbone.parameters(), again.parameters(), strict=True))
+    assert next(backbone.parameters()).device == CPU

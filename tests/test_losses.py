@@ -1,0 +1,164 @@
+"""Objectives against their definitions, worked out by enumeration."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny
+from torch import Tensor
+
+from paradigms.base import Canvas
+from paradigms.diffusion import Diffusion
+from paradigms.masked_infill import MaskedInfill
+from paradigms.parallel import Parallel
+from wordways.noise import SeededNoise
+
+TRUTH = [5, 9, 4, 7]
+
+
+def copies(n: int, holes: int = 4) -> Canvas:
+    return suffix_canvas([[3, 6, 1]] * n, holes, truth=lambda row, i: TRUTH[i])
+
+
+def rows(n: int, prefix: str = "") -> SeededNoise:
+    return SeededNoise(0, [f"{prefix}{i}" for i in range(n)], CPU)
+
+
+def masked_nats(paradigm, hidden: tuple[int, ...], holes: int = 4) -> Tensor:
+    """-log p of every truth token with exactly these hidden, computed the long way."""
+    canvas = copies(1, holes)
+    ids = canvas.ids_BL.clone()
+    ids[0, [3 + i for i in hidden]] = VOCABULARY.mask
+    logits = paradigm.backbone(ids, paradigm.rule(canvas), pad_BL=canvas.pad_BL)[0, 3:]
+    logits[:, [VOCABULARY.mask, VOCABULARY.pad]] = -torch.inf
+    return -logits.log_softmax(-1)[range(holes), TRUTH[:holes]]
+
+
+def enumerated_bound(paradigm: Diffusion, holes: int) -> float:
+    """The NELBO in nats: E over l uniform in 1..L of E over sets of size l of (L/l) sum of -log p."""
+    total = 0.0
+    for size in range(1, holes + 1):
+        sets = list(itertools.combinations(range(holes), size))
+        total += sum(float(masked_nats(paradigm, s, holes)[list(s)].sum()) for s in sets) / len(sets) / size
+    return total
+
+
+@torch.inference_mode()
+def test_the_diffusion_loss_is_the_bound_per_token() -> None:
+    paradigm, n = tiny("diffusion"), 20_000
+    assert isinstance(paradigm, Diffusion)
+    loss = paradigm.loss(copies(n), rows(n), 0.0)
+    assert float(loss.mean) == pytest.approx(enumerated_bound(paradigm, 4) / 4, rel=0.01)
+    assert float(loss.supervised) == pytest.approx(n * 2.5, rel=1e-3), "l is stratified: its mean is almost exact"
+
+
+@torch.inference_mode()
+def test_the_likelihood_bound_is_unbiased_and_its_error_is_honest() -> None:
+    paradigm, n = tiny("diffusion"), 200
+    assert isinstance(paradigm, Diffusion)
+    law = paradigm.log_likelihood(copies(n), rows(n))
+    exact = -enumerated_bound(paradigm, 4)
+    assert law.kind == "bound"
+    spread = float(law.nats_B.std())
+    assert float(law.nats_B.mean()) == pytest.approx(exact, abs=4 * spread / n**0.5)
+    assert spread <= 1.1 * float(law.se_B.mean()), "stratification may only help"
+
+
+@torch.inference_mode()
+def test_the_bound_is_below_every_order_average() -> None:
+    """One hole a pass in random order has an exact law, the mean over orders of the chain rule; the bound is below."""
+    paradigm = tiny("diffusion")
+    assert isinstance(paradigm, Diffusion)
+    chains = []
+    for order in itertools.permutations(range(3)):
+        nats = 0.0
+        for step, hole in enumerate(order):
+            nats += float(masked_nats(paradigm, tuple(order[step:]), 3)[hole])
+        chains.append(-nats)
+    exact = math.log(sum(math.exp(chain) for chain in chains) / len(chains))
+    assert -enumerated_bound(paradigm, 3) == pytest.approx(sum(chains) / len(chains), rel=1e-9)
+    assert -enumerated_bound(paradigm, 3) < exact
+
+
+@torch.inference_mode()
+def test_one_pass_likelihood_is_the_product_of_blind_marginals() -> None:
+    paradigm = tiny("parallel")
+    law = paradigm.log_likelihood(copies(1), noise("a"))
+    assert float(law.nats_B) == pytest.approx(-float(masked_nats(paradigm, (0, 1, 2, 3)).sum()), rel=1e-12)
+
+
+@torch.inference_mode()
+def test_pseudo_likelihood_masks_one_at_a_time() -> None:
+    paradigm = tiny("masked_infill")
+    law = paradigm.log_likelihood(copies(1), noise("a"))
+    assert float(law.nats_B) == pytest.approx(-sum(float(masked_nats(paradigm, (i,))[i]) for i in range(4)), rel=1e-12)
+
+
+@torch.inference_mode()
+def test_autoregression_scores_up_to_the_first_end_and_no_further() -> None:
+    paradigm = tiny("autoregressive")
+    text = [5, 9, 1, 1, 1, 1]
+    padded = suffix_canvas([[3, 6, 1]], 6, truth=lambda row, i: text[i])
+    exact = suffix_canvas([[3, 6, 1]], 3, truth=lambda row, i: text[i])
+    one, other = (paradigm.log_likelihood(canvas, noise("a")).nats_B for canvas in (padded, exact))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    assert int(paradigm.loss(padded, noise("a"), 0.0).supervised) == 3
+
+
+def hidden_in_training(paradigm, n: int, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+    """What the backbone was shown in the last call of a loss, and what was true, at the holes."""
+    seen = []
+    handle = paradigm.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
+    paradigm.loss(copies(n), rows(n), progress)
+    handle.remove()
+    return seen[-1][:, 3:], copies(n).ids_BL[:, 3:]
+
+
+@torch.inference_mode()
+def test_bert_hides_15_percent_and_of_these_80_10_10() -> None:
+    paradigm, n = tiny("masked_infill"), 15_000
+    assert isinstance(paradigm, MaskedInfill)
+    shown, truth = hidden_in_training(paradigm, n)
+    masked, changed = shown == VOCABULARY.mask, (shown != truth) & (shown != VOCABULARY.mask)
+    tokens, replaced_and_seen = 4 * n, 0.1 * 11 / 12  # one replacement in twelve is the token itself
+    assert float(masked.sum()) / tokens == pytest.approx(0.15 * (0.8 + 0.1 / 12), rel=0.03)
+    assert float(changed.sum()) / tokens == pytest.approx(0.15 * (replaced_and_seen - 0.1 / 12), rel=0.08)
+    assert int(paradigm.loss(copies(n), rows(n), 0.0).supervised) / tokens == pytest.approx(0.15, rel=0.03)
+
+
+@torch.inference_mode()
+def test_cmlm_hides_every_count_alike() -> None:
+    shown, _ = hidden_in_training(tiny("parallel_cmlm"), 20_000)
+    counts = (shown == VOCABULARY.mask).sum(1).bincount(minlength=5)
+    assert counts[0] == 0
+    assert all(abs(int(count) - 5000) < 4 * 61 for count in counts[1:])
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.5), (1.0, 0.3)])
+@torch.inference_mode()
+def test_glancing_shows_a_share_of_what_a_blind_pass_gets_wrong(progress: float, share: float) -> None:
+    paradigm = tiny("parallel_glancing")
+    assert isinstance(paradigm, Parallel)
+    shown, truth = hidden_in_training(paradigm, 500, progress)
+    blind = paradigm.backbone(
+        copies(1).ids_BL.masked_fill(copies(1).holes_BL, VOCABULARY.mask),
+        paradigm.rule(copies(1)),
+        pad_BL=copies(1).pad_BL,
+    )
+    wrong = int((blind[0, 3:].argmax(-1) != truth[0]).sum())
+    assert wrong >= 2
+    assert ((shown != VOCABULARY.mask).sum(1) == int(wrong * share)).all()
+
+
+@torch.inference_mode()
+def test_the_parallel_loss_teaches_the_length_at_the_prompts_end() -> None:
+    paradigm = tiny("parallel")
+    text = [5, 9, 1, 1]
+    canvas = suffix_canvas([[3, 6, 1]], 4, truth=lambda row, i: text[i])
+    blind = canvas.ids_BL.masked_fill(canvas.holes_BL, VOCABULARY.mask)
+    logits = paradigm.backbone(blind, paradigm.rule(canvas), pad_BL=canvas.pad_BL)[0]
+    length = -float(logits[2].log_softmax(-1)[2])  # two tokens: class 2
+    logits[:, [VOCABULARY.mask, VOCABULARY.pad]] = -torch.inf
+    words = -float(logits[3:].log_softmax(-1)[range(4), text].mean())
+    assert float(paradigm.loss(canvas, noise("a"), 0.0).mean) == pytest.approx(words + 0.1 * length, rel=1e-12)

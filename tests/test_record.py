@@ -1,0 +1,132 @@
+"""Records: whole or not there, readable or refused by name, named by what they measure."""
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import cell
+
+from wordways.record import (
+    FIELDS,
+    IDENTITY,
+    Record,
+    canonical,
+    cell_id,
+    read_record,
+    read_records,
+    write_atomically,
+    write_record,
+)
+
+EMPTY = Record(
+    cell="0123456789abcdef", status="skipped", reason="because", config={}, provenance={}, budgets={}, scores={},
+    item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+)  # fmt: skip
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    record = replace(EMPTY, samples=[{"text": "Straße 🚲 \u202eabc"}], scores={"accuracy": {"items": [0, 1, 0.1]}})
+    path = write_record(tmp_path, record)
+    assert path == tmp_path / "cells" / "0123456789abcdef.json"
+    assert read_record(path) == record
+    assert path.read_bytes().decode("utf-8").endswith("}\n")
+    assert os.listdir(path.parent) == [path.name], "no temporary file stays"
+
+
+def test_no_nan_is_ever_written(tmp_path: Path) -> None:
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_record(tmp_path, replace(EMPTY, budgets={"flops": value}))
+    assert not (tmp_path / "cells").exists()
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_record(tmp_path, EMPTY)
+
+    def interrupted(source: str, target: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_record(tmp_path, replace(EMPTY, reason="other"))
+    assert read_record(path) == EMPTY
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "not readable as JSON"),
+        (lambda text: "", "not readable as JSON"),
+        (lambda text: text.replace('"schema":1', '"schema":0'), "schema 0, this version reads schema 1"),
+        (lambda text: text.replace('"budgets":{}', '"budgets":{"flops":NaN}'), "NaN is not a value"),
+        (lambda text: text.replace('"timing":[],', ""), "lacks timing"),
+        (lambda text: "[1]", "schema 'list'"),
+    ],
+)
+def test_what_is_no_record_is_refused_by_name(tmp_path: Path, damage, message: str) -> None:
+    path = write_record(tmp_path, EMPTY)
+    path.write_text(damage(path.read_text()))
+    write_record(tmp_path, replace(EMPTY, cell="f" * 16))
+    records, refused = read_records(tmp_path)
+    assert [record.cell for record in records] == ["f" * 16], "the others are read all the same"
+    assert len(refused) == 1
+    assert path.name in refused[0]
+    assert message in refused[0]
+    assert "\n" not in refused[0]
+
+
+def test_fields_are_those_of_the_schema() -> None:
+    assert set(vars(EMPTY)) == FIELDS
+
+
+def test_the_cell_is_a_hash_of_its_identity_and_nothing_else() -> None:
+    config = {name: name for name in IDENTITY}
+    first = cell_id(config)
+    spelled = (
+        "{"
+        + ",".join(f'"{name}":"{name}"' if name != "schema" else '"schema":1' for name in sorted((*IDENTITY, "schema")))
+        + "}"
+    )
+    assert first == hashlib.sha256(spelled.encode()).hexdigest()[:16]
+    assert cell_id(config | {"preset": "x", "experiment": "y"}) == first
+    for name in IDENTITY:
+        assert cell_id(config | {name: "other"}) != first
+    assert cell_id(dict(reversed(config.items()))) == first
+
+
+@pytest.mark.parametrize(
+    "override", ["results=elsewhere", "checkpoints=elsewhere", "progress=false", "threads=1", "overwrite=always"]
+)
+def test_where_and_how_it_runs_stays_out_of_the_cell(override: str) -> None:
+    assert cell(override).id == cell().id
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "paradigm.decoder.top_k=3",
+        "task.n=5",
+        "backbone=micro",
+        "train.steps=7",
+        "seed=3",
+        "measure.repeats=3",
+        "dtype=float64",
+    ],
+)
+def test_what_is_measured_is_in_it(override: str) -> None:
+    assert cell(override).id != cell().id
+
+
+def test_canonical_json_does_not_depend_on_order_or_spaces() -> None:
+    assert canonical({"b": 1, "a": [1, 2.5]}) == '{"a":[1,2.5],"b":1}'
+    assert json.loads(canonical({"ä": "ö"})) == {"ä": "ö"}
+
+
+def test_new_files_are_as_readable_as_any(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", "x")
+    (tmp_path / "b").write_text("x")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

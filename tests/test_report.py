@@ -1,0 +1,170 @@
+"""The report: rebuilt from records alone, the same bytes every time, nothing dropped, nothing executed."""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from wordways.oracles import oracle_lines
+from wordways.plots import apart
+from wordways.record import Record, read_records, write_record
+from wordways.report import write_report
+from wordways.rows import rows_of
+from wordways.tables import Table, data_frame, quality_table
+
+FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
+FIELDS = [
+    "task", "operation", "measure", "n", "k", "quotas", "order", "temperature", "threshold",
+    "paradigm", "preset", "seed",
+    "theory", "tolerance", "measured", "low", "high", "items", "holds",
+]  # fmt: skip
+
+
+@pytest.fixture
+def copy(results: Path, tmp_path: Path) -> Path:
+    shutil.copytree(results, tmp_path / "copy", ignore=shutil.ignore_patterns("report"))
+    return tmp_path / "copy"
+
+
+def ok(results: Path) -> list[Record]:
+    return [record for record in read_records(results)[0] if record.status == "ok"]
+
+
+def test_tables_and_figures_are_there_in_every_format(copy: Path) -> None:
+    shown = write_report(copy)
+    names = {path.name for path in (copy / "report").iterdir()}
+    for figure in FIGURES:
+        assert {f"{figure}_list_operations.{ending}" for ending in ("pdf", "svg", "png")} <= names
+    for table in ("quality", "speed"):
+        assert {f"{table}_list_operations.{ending}" for ending in ("md", "csv", "tex")} <= names
+    assert shown.splitlines()[-1] == f"report: {copy / 'report' / 'report.md'}"
+    for word in (
+        "autoregressive",
+        "diffusion_k2",
+        "ms/token",
+        "skipped: autoregressive, seed 0: autoregressive fills suffix",
+    ):
+        assert word in shown
+
+
+def test_rebuilding_gives_the_same_bytes(copy: Path) -> None:
+    write_report(copy)
+    first = {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+    shutil.rmtree(copy / "report")
+    write_report(copy)
+    assert first == {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+
+
+def test_seeds_make_one_row_with_an_interval_over_seeds(copy: Path) -> None:
+    rows = {row.label: row for row in rows_of(ok(copy))}
+    assert sorted(rows) == ["autoregressive", "diffusion_k1", "diffusion_k2", "masked_infill", "parallel"]
+    assert [record.config["seed"] for record in rows["parallel"].records] == [0, 1]
+    data = data_frame(list(rows.values()))
+    methods = data[(data["measure"] == "accuracy")].groupby("row")["method"].unique()
+    assert list(methods["parallel"]) == ["Student t"]
+    assert list(methods["autoregressive"]) == ["Wilson"]
+
+
+def test_rows_come_in_the_styles_order(copy: Path) -> None:
+    labels = [row.label for row in rows_of(ok(copy))]
+    assert labels == ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
+
+
+def test_settings_that_differ_are_in_the_label(copy: Path) -> None:
+    record = next(r for r in ok(copy) if r.config["preset"] == "diffusion_k2")
+    paradigm = dict(record.config["paradigm"])
+    for number, order in enumerate(("confidence", "margin")):
+        decoder = dict(paradigm["decoder"], order=order)
+        other = replace(
+            record, cell=f"{number:016x}", config={**record.config, "paradigm": {**paradigm, "decoder": decoder}}
+        )
+        write_record(copy, other)
+    labels = [row.label for row in rows_of(ok(copy))]
+    assert {"diffusion_k2 order=confidence", "diffusion_k2 order=margin", "diffusion_k2 order=random"} <= set(labels)
+    assert "diffusion_k1" in labels
+
+
+def test_oracle_lines_have_all_fields_in_order_for_every_cell_with_theory(copy: Path) -> None:
+    lines = oracle_lines(read_records(copy)[0])
+    assert all(list(line) == FIELDS for line in lines)
+    cells = {(line["preset"], line["operation"], line["measure"], line["seed"]) for line in lines}
+    assert len(cells) == len(lines)
+    assert {preset for preset, *_ in cells} == {"autoregressive", "parallel", "diffusion_k1", "diffusion_k2"}
+    assert ("parallel", "shuffle", "accuracy", 1) in cells
+    for line in lines:
+        assert line["holds"] == (abs(line["measured"] - line["theory"]) <= line["tolerance"])
+        assert line["low"] <= line["measured"] <= line["high"]
+        assert sum(line["quotas"]) == line["n"] == 4
+    one_pass = next(line for line in lines if (line["preset"], line["operation"]) == ("parallel", "shuffle"))
+    assert (one_pass["quotas"], one_pass["theory"]) == ([4], pytest.approx(24 / 256))
+    assert not all(line["holds"] for line in lines), "twenty steps do not teach a shuffle: an oracle must say so"
+
+
+def test_a_law_that_was_cut_has_no_oracle(copy: Path) -> None:
+    record = next(r for r in ok(copy) if r.config["preset"] == "autoregressive")
+    decoder = dict(record.config["paradigm"]["decoder"], top_k=2)
+    cut = replace(record, config={**record.config, "paradigm": {**record.config["paradigm"], "decoder": decoder}})
+    assert oracle_lines([record])
+    assert not oracle_lines([cut])
+
+
+def test_the_command_needs_no_torch_and_prints_json_lines(copy: Path) -> None:
+    code = "import sys; from wordways.report import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy), "--oracles"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0
+    assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [FIELDS] * len(done.stdout.splitlines())
+    empty = subprocess.run(
+        [sys.executable, "-m", "wordways.report", str(copy.parent)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (empty.returncode, empty.stderr) == (2, f"wordways-report: {copy.parent}: holds no cells folder\n")
+
+
+def test_damaged_records_are_named_and_the_rest_is_reported(copy: Path) -> None:
+    path = sorted((copy / "cells").iterdir())[0]
+    path.write_text(path.read_text()[:500])
+    shown = write_report(copy)
+    assert f"not a record: {path.name}: not readable as JSON" in shown
+    assert "parallel" in shown
+
+
+def test_hostile_names_are_escaped(copy: Path) -> None:
+    hostile = r"a_b & 50% $x$ {y} ~ ^ \input{z} | <script>"
+    record = ok(copy)[0]
+    write_record(copy, replace(record, config={**record.config, "preset": hostile}))
+    write_report(copy)
+    table = quality_table(rows_of(ok(copy)))
+    latex = table.latex()
+    assert r"a\_b \& 50\% \$x\$ \{y\} \textasciitilde" in latex
+    assert r"\input" not in latex
+    assert r"\| <script>" in table.markdown()
+
+
+def test_no_records_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "cells").mkdir()
+    assert write_report(tmp_path) == f"report: {tmp_path / 'report' / 'report.md'}"
+
+
+def test_labels_are_moved_apart_and_stay_inside() -> None:
+    for places in ([0.5, 0.5, 0.5], [1.0, 1.0, 1.0], [0.0, 0.01, 0.99, 1.0], []):
+        moved = apart(places, 0.1)
+        assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(moved))
+        assert all(0 <= place <= 1 for place in moved)
+    assert len(apart([1.0] * 20, 0.1)) == 20
+
+
+def test_latex_is_booktabs(copy: Path) -> None:
+    rows = rows_of(ok(copy))
+    latex = quality_table(rows).latex()
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption", r"\label{tab:quality_list_operations}"):
+        assert rule in latex
+    body = latex[latex.index(r"\midrule") : latex.index(r"\bottomrule")]
+    assert body.count(r"\\") == len(rows)
+    assert isinstance(quality_table(rows), Table)

@@ -1,0 +1,134 @@
+"""How long each backbone call took: one timestamp a yield, warmed up, interleaved, nothing else running.
+
+On an accelerator the timestamps are device events and there is one synchronisation at the end.
+"""
+
+import gc
+import itertools
+import statistics
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from paradigms.base import Canvas, Noise, Paradigm
+
+WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm up until medians of windows differ by less than a tenth
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one timing decodes: `canvas` with `noise()`, which must come out as `ids_BL`."""
+
+    name: Literal["natural", "forced"]
+    first: int
+    canvas: Canvas
+    noise: Callable[[], Noise]
+    ids_BL: Tensor
+
+
+def decode_timed(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[int], Tensor]:
+    """Nanoseconds from each yield to the next, the first from the handing over of the canvas; and the last yield."""
+    device, ids_BL = canvas.ids_BL.device, canvas.ids_BL
+    if device.type == "cuda":
+        marks = [torch.cuda.Event(enable_timing=True)]
+        torch.cuda.synchronize(device)
+        marks[0].record()
+        for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
+            marks.append(torch.cuda.Event(enable_timing=True))
+            marks[-1].record()
+        torch.cuda.synchronize(device)
+        return [round(a.elapsed_time(b) * 1e6) for a, b in itertools.pairwise(marks)], ids_BL
+    stamps = [time.perf_counter_ns()]
+    for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
+        stamps.append(time.perf_counter_ns())
+    return [after - before for before, after in itertools.pairwise(stamps)], ids_BL
+
+
+@torch.inference_mode()
+def time_all(
+    paradigm: Paradigm, workloads: Sequence[Workload], repeats: int, advance: Callable[[], None]
+) -> list[list[list[int]]]:
+    """`repeats` timings of every workload, there and back again over the list (ABBA), so that drift hits all alike.
+
+    Raises RuntimeError where a timed text differs from the traced one.
+    """
+
+    def once(load: Workload) -> list[int]:
+        durations, ids_BL = decode_timed(paradigm, load.canvas, load.noise())
+        if not torch.equal(ids_BL, load.ids_BL):
+            raise RuntimeError("the timed text differs from the traced one")
+        advance()
+        return durations
+
+    for load in workloads:
+        warm_up(lambda load=load: sum(once(load)))
+    kept: list[list[list[int]]] = [[] for _ in workloads]
+    gc.collect()
+    gc.disable()
+    try:
+        for repeat in range(repeats):
+            order = range(len(workloads)) if repeat % 2 == 0 else reversed(range(len(workloads)))
+            for number in order:
+                kept[number].append(once(workloads[number]))
+    finally:
+        gc.enable()
+    return kept
+
+
+def warm_up(run: Callable[[], float]) -> None:
+    last = None
+    for _ in range(WINDOWS):
+        median = statistics.median(run() for _ in range(WINDOW))
+        if last is not None and abs(median - last) < STABLE * last:
+            return
+        last = median
+
+
+class LiveBytes(TorchDispatchMode):
+    """Peak bytes of tensors alive at once on the CPU, where no allocator keeps count; operators' scratch is unseen."""
+
+    def __init__(self, already: int):
+        super().__init__()
+        self.live = self.peak = already
+        self.seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.meet(leaf.untyped_storage())
+        return result
+
+    def meet(self, storage: torch.UntypedStorage) -> None:
+        if storage not in self.seen:
+            self.seen.add(storage)
+            size = storage.nbytes()
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self.leave, size)
+
+    def leave(self, size: int) -> None:
+        self.live -= size
+
+
+@torch.inference_mode()
+def peak_bytes(paradigm: Paradigm, load: Workload) -> int:
+    """Most bytes in use while decoding, weights and canvas included, in a pass of its own."""
+    device = load.canvas.ids_BL.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        decode_timed(paradigm, load.canvas, load.noise())
+        return torch.cuda.max_memory_allocated(device)
+    held = [*paradigm.parameters(), load.canvas.ids_BL, load.canvas.holes_BL, load.canvas.pad_BL]
+    with LiveBytes(sum(tensor.nbytes for tensor in held)) as meter:
+        for tensor in held:
+            meter.seen.add(tensor.untyped_storage())
+        decode_timed(paradigm, load.canvas, load.noise())
+    return meter.peak

@@ -1,0 +1,196 @@
+"""Every derived number, once: formulas over one trace and one clock, as results/README.md defines them.
+
+s_i is the time after which position i no longer changes, tau_i the latest s_j with j <= i, N the useful tokens.
+"""
+
+import itertools
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy.stats import kendalltau
+
+from wordways.record import Record
+from wordways.stats import Interval, mean, median, pooled, proportion
+
+Timing = Mapping[str, Any]
+
+
+def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
+    """The metric over the items of a stratum, or over all."""
+    entry = record.scores.get(metric)
+    chosen = [i for i, item in enumerate(record.item_ids) if stratum in (None, record.strata[item])]
+    if entry is None or not chosen:
+        return None
+    if "statistics" in entry:
+        from tasks.metrics import METRICS
+
+        return pooled([entry["statistics"][i] for i in chosen], METRICS[metric].value)
+    items = [entry["items"][i] for i in chosen]
+    if set(items) <= {0, 1}:
+        return proportion(int(sum(items)), len(items))
+    return mean(items)
+
+
+def nats_per_token(record: Record, stratum: str) -> Interval | None:
+    """Sum of nats over sum of tokens; the interval is over items, all of which weigh alike where lengths are equal."""
+    law = record.likelihood
+    if law is None:
+        return None
+    rows = [
+        (nats, tokens)
+        for item, nats, tokens in zip(law["item_ids"], law["nats"], law["tokens"], strict=True)
+        if record.strata[item] == stratum
+    ]
+    if not rows:
+        return None
+    spread = mean([nats / tokens for nats, tokens in rows])
+    value = sum(nats for nats, _ in rows) / sum(tokens for _, tokens in rows)
+    return Interval(
+        value, value - spread.value + spread.low, value - spread.value + spread.high, spread.method, spread.n
+    )
+
+
+def alone(record: Record) -> list[Timing]:
+    """The natural texts timed one by one."""
+    return [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == 1]
+
+
+def end_to_end(entry: Timing) -> list[float]:
+    """E2E of every repeat, seconds: canvas handed over to last pass done."""
+    return [sum(durations) / 1e9 for durations in entry["repeats_ns"]]
+
+
+def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
+    """tau_1..tau_N of every repeat, seconds: when the first i tokens are there to stay."""
+    curves = []
+    for durations in entry["repeats_ns"]:
+        done = list(itertools.accumulate(durations))
+        stable = [done[call - 1] / 1e9 for call in settled[: entry["useful_tokens"]]]
+        curves.append(list(itertools.accumulate(stable, max)))
+    return curves
+
+
+def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
+    """Mean over texts of the median over repeats; of one text, the median's own interval. None without any text."""
+    if not values:
+        return None
+    return median(values[0]) if len(values) == 1 else mean([statistics.median(repeats) for repeats in values])
+
+
+def latency_per_token(record: Record) -> Interval | None:
+    """E2E / N at batch 1, seconds; texts without a token have none."""
+    entries = [entry for entry in alone(record) if entry["useful_tokens"]]
+    return over_texts([[e2e / entry["useful_tokens"] for e2e in end_to_end(entry)] for entry in entries])
+
+
+def latency(record: Record) -> Interval | None:
+    """E2E at batch 1, seconds."""
+    return over_texts([end_to_end(entry) for entry in alone(record)])
+
+
+def curves(record: Record, least: int) -> list[list[list[float]]]:
+    """tau of every text with at least so many tokens."""
+    trace = record.trace
+    if trace is None:
+        return []
+    return [
+        readable(entry, trace["settled"][entry["first"]]) for entry in alone(record) if entry["useful_tokens"] >= least
+    ]
+
+
+def time_to_first_token(record: Record) -> Interval | None:
+    """TTFT = tau_1, seconds; known only afterwards for decoders that revise."""
+    return over_texts([[tau[0] for tau in repeats] for repeats in curves(record, 1)])
+
+
+def time_per_output_token(record: Record) -> Interval | None:
+    """TPOT = (tau_N - tau_1) / (N - 1), seconds, N > 1; 0 for one pass."""
+    return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in curves(record, 2)])
+
+
+def last_useful_token(record: Record) -> Interval | None:
+    """tau_N, seconds; E2E is later by the end token's pass and whatever follows it."""
+    return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record, 1)])
+
+
+def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
+    """Useful tokens (or characters) a second over a batch, the median repeat; at batch 1 over all texts timed."""
+    entries = [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == batch]
+    if not entries:
+        return None
+    produced = sum(entry[of] for entry in entries)
+    return median([produced / sum(times) for times in zip(*map(end_to_end, entries), strict=True)])
+
+
+def latency_by_length(record: Record) -> dict[int, Interval]:
+    """E2E at batch 1 of texts forced to a length, seconds, by length."""
+    forced = [entry for entry in record.timing if entry["workload"] == "forced"]
+    return {entry["useful_tokens"]: median(end_to_end(entry)) for entry in forced}
+
+
+def peak_memory(record: Record, batch: int) -> int | None:
+    """Most bytes in use while decoding a batch."""
+    peaks = [e["peak_bytes"] for e in record.timing if e["workload"] == "natural" and e["batch"] == batch]
+    return max(peaks, default=None)
+
+
+def traced(record: Record, name: str) -> list[int]:
+    return [] if record.trace is None else list(record.trace[name])
+
+
+def calls(record: Record) -> Interval | None:
+    """NFE of a text: backbone calls, each once per copy of the text in it."""
+    found = traced(record, "calls")
+    return mean(found) if found else None
+
+
+def tokens_per_pass(record: Record) -> Interval | None:
+    """TPF = N / NFE, averaged over texts."""
+    values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "calls"), strict=True)]
+    return mean(values) if values else None
+
+
+def positions_per_token(record: Record) -> Interval | None:
+    """W = positions computed / useful tokens, over texts that have any."""
+    values = [p / n for n, p in zip(traced(record, "useful_tokens"), traced(record, "positions"), strict=True) if n]
+    return mean(values) if values else None
+
+
+def revisions(record: Record) -> float | None:
+    """Share of holes that changed after they were first written."""
+    pairs = [
+        pair
+        for filled, settled in zip(traced_holes(record, "filled"), traced_holes(record, "settled"), strict=True)
+        for pair in zip(filled, settled, strict=True)
+    ]
+    return sum(first != last for first, last in pairs) / len(pairs) if pairs else None
+
+
+def traced_holes(record: Record, name: str) -> list[list[int]]:
+    return [] if record.trace is None else list(record.trace[name])
+
+
+def order_correlation(record: Record) -> float | None:
+    """Kendall's tau between position and call of settling, averaged over texts; 1 is left to right, None one pass."""
+    values = [
+        float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
+        for settled in traced_holes(record, "settled")
+        if len(set(settled)) > 1
+    ]
+    return statistics.mean(values) if values else None
+
+
+def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
+    """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None."""
+    if record.trace is None or traced_holes(record, "filled") != traced_holes(record, "settled"):
+        return None
+    found = set()
+    for item, filled in zip(record.trace["items"], record.trace["filled"], strict=True):
+        if record.strata[item] == stratum:
+            counts: dict[int, int] = defaultdict(int)
+            for call in filled:
+                counts[call] += 1
+            found.add(tuple(counts[call] for call in sorted(counts)))
+    return found.pop() if len(found) == 1 else None

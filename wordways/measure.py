@@ -1,0 +1,225 @@
+"""What is measured of a trained paradigm: quality, likelihood, traces, then, alone on the device, time and memory."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from paradigms.base import Canvas, Paradigm
+from tasks.base import Example, Task
+from wordways.clock import Workload, peak_bytes, time_all
+from wordways.noise import SeededNoise
+from wordways.text import Encoded, Text
+from wordways.trace import Trace, forbidding, trace
+
+TRACED = 16  # items whose every call is kept in the record
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """items, likelihood_items: how many of each stratum of the test set; null for all there are.
+
+    score_batch: rows decoded together where only the text matters.  batches: rows decoded together in timings.
+    timed: texts timed one by one at batch 1.  lengths: forced text lengths, tokens.  repeats: of every timing.
+    """
+
+    items: int | None
+    likelihood_items: int
+    score_batch: int
+    batches: Sequence[int]
+    timed: int
+    lengths: Sequence[int]
+    repeats: int
+
+    def __post_init__(self) -> None:
+        for name in ("items", "likelihood_items", "score_batch", "timed", "repeats"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: must be at least 1")
+        for name in ("batches", "lengths"):
+            values = list(getattr(self, name))
+            if any(value < 1 for value in values) or values != sorted(set(values)):
+                raise ValueError(f"{name}={values}: must be whole numbers from 1 up, ascending")
+        if self.timed > TRACED:
+            raise ValueError(f"timed={self.timed}: must be at most {TRACED}, the items that are traced")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A paradigm in front of a test set."""
+
+    paradigm: Paradigm
+    text: Text
+    examples: list[Example]
+    rows: list[Encoded]
+    seed: int
+    device: torch.device
+
+    def noise(self, indices: Sequence[int]) -> SeededNoise:
+        return SeededNoise(self.seed, [self.examples[index].id for index in indices], self.device)
+
+    def blank(self, indices: Sequence[int]) -> Canvas:
+        return self.text.blank([self.rows[index] for index in indices], self.paradigm.length).to(self.device)
+
+    def chunks(self, size: int, indices: Sequence[int]) -> list[list[int]]:
+        """Indices in batches, rows of like length together."""
+        near = sorted(indices, key=lambda index: len(self.rows[index].prompt) + self.rows[index].room)
+        return [near[first : first + size] for first in range(0, len(near), size)]
+
+
+def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], list[Encoded]]:
+    """The first `items` test examples of every stratum, in the task's order."""
+    taken: Counter[str] = Counter()
+    examples = []
+    for example in task.examples("test"):
+        if items is None or taken[example.stratum] < items:
+            taken[example.stratum] += 1
+            examples.append(example)
+        elif all(taken[stratum] >= items for stratum in task.strata):
+            break
+    return examples, text.encode(examples)
+
+
+@torch.inference_mode()
+def write_texts(subject: Subject, batch: int, advance: Callable[[int], None]) -> list[str]:
+    """The text written for every test item, up to its end token."""
+    texts = [""] * len(subject.rows)
+    for indices in subject.chunks(batch, range(len(subject.rows))):
+        canvas = subject.blank(indices)
+        ids_BL = deque(subject.paradigm.decode(canvas, subject.noise(indices)), maxlen=1).pop()
+        for index, ids_L, holes_L in zip(indices, ids_BL.cpu(), canvas.holes_BL.cpu(), strict=True):
+            texts[index] = subject.text.read(subject.text.useful(ids_L, holes_L))
+        advance(len(indices))
+    return texts
+
+
+def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dict[str, Any]:
+    """Every metric's value for every item; of metrics that are no mean over items also the pooled value and sums."""
+    judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
+    result = {}
+    for metric in task.metrics:
+        entry = {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
+        entry["items"] = [tidy(values[metric.name]) for values in judged]
+        if metric.pooled:
+            from tasks.metrics.adapter import (
+                as_evaluate,
+            )  # loads `evaluate`, seconds that plain accuracies need not wait
+
+            references = [list(example.references) for example in examples]
+            pooled = as_evaluate(metric).compute(predictions=list(texts), references=references)
+            entry |= {"value": pooled[metric.name], "signature": pooled["signature"]}
+            sums = [metric.statistics(text, known) for text, known in zip(texts, references, strict=True)]
+            entry["statistics"] = [[tidy(number) for number in row] for row in sums]
+        result[metric.name] = entry
+    return result
+
+
+def tidy(value: float) -> float | int:
+    """Whole numbers as such: a record of zeros and ones stays small."""
+    return int(value) if value == int(value) else value
+
+
+@torch.inference_mode()
+def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int], None]) -> dict[str, Any]:
+    """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item."""
+    taken: Counter[str] = Counter()
+    chosen = []
+    for index, example in enumerate(subject.examples):
+        taken[example.stratum] += 1
+        if taken[example.stratum] <= items:
+            chosen.append(index)
+    exact = subject.paradigm.length != "eos"
+    found: dict[int, tuple[float, float, int]] = {}
+    kind = ""
+    for indices in subject.chunks(batch, chosen):
+        canvas = subject.text.truth([subject.rows[index] for index in indices], [exact] * len(indices)).to(
+            subject.device
+        )
+        names = [f"likelihood/{subject.examples[index].id}" for index in indices]
+        result = subject.paradigm.log_likelihood(canvas, SeededNoise(subject.seed, names, subject.device))
+        tokens_B = canvas.text_and_end(subject.text.vocabulary.eos).sum(1)
+        kind = result.kind
+        for index, nats, se, tokens in zip(
+            indices, (-result.nats_B).tolist(), result.se_B.tolist(), tokens_B.tolist(), strict=True
+        ):
+            found[index] = (nats, se, tokens)
+        advance(len(indices))
+    columns = zip(*(found[index] for index in chosen), strict=True)
+    return {"kind": kind, "item_ids": [subject.examples[index].id for index in chosen]} | {
+        name: list(column) for name, column in zip(("nats", "se", "tokens"), columns, strict=True)
+    }
+
+
+def traces(subject: Subject) -> list[Trace]:
+    """The first items, each decoded alone and watched."""
+    indices = range(min(TRACED, len(subject.rows)))
+    return [trace(subject.paradigm, subject.blank([index]), subject.noise([index])) for index in indices]
+
+
+def trace_entry(subject: Subject, found: Sequence[Trace]) -> dict[str, Any]:
+    """The traces as the record keeps them: for every item the call, from 1, that filled and that settled each hole."""
+    holes = [subject.blank([index]).holes_BL for index in range(len(found))]
+    return {
+        "items": [example.id for example in subject.examples[: len(found)]],
+        "calls": [one.calls for one in found],
+        "positions": [one.positions for one in found],
+        "useful_tokens": [
+            len(subject.text.useful(one.ids_BL[0].cpu(), hole[0].cpu())) for one, hole in zip(found, holes, strict=True)
+        ],
+        "filled": [one.filled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
+        "settled": [one.settled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
+    }
+
+
+def workloads(subject: Subject, settings: MeasureSettings, alone: Sequence[Trace]) -> list[Workload]:
+    """Natural length at every batch size, forced lengths at batch 1."""
+    found = []
+    for batch in settings.batches:
+        firsts = range(min(settings.timed, len(alone))) if batch == 1 else range(1)
+        for first in firsts:
+            indices = range(first, min(first + batch, len(subject.rows)))
+            if len(indices) < batch:
+                continue
+            canvas = subject.blank(indices)
+            seen = alone[first] if batch == 1 else trace(subject.paradigm, canvas, subject.noise(indices))
+            found.append(
+                Workload("natural", first, canvas, lambda indices=indices: subject.noise(indices), seen.ids_BL)
+            )
+    if subject.paradigm.length != "predicted":  # a predicted length cannot be forced
+        for tokens in settings.lengths:
+            canvas = subject.text.forced(subject.rows[:1], tokens).to(subject.device)
+            with forbidding(subject.paradigm, subject.text.vocabulary.eos):
+                seen = trace(subject.paradigm, canvas, subject.noise([0]))
+            found.append(Workload("forced", 0, canvas, lambda: subject.noise([0]), seen.ids_BL))
+    return found
+
+
+def timing(
+    subject: Subject, loads: Sequence[Workload], repeats: int, advance: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """Raw durations of every workload, useful tokens and characters of its texts, its peak memory."""
+    entries = []
+    forced = forbidding(subject.paradigm, subject.text.vocabulary.eos)
+    for name, context in (("natural", nullcontext()), ("forced", forced)):
+        together = [load for load in loads if load.name == name]
+        with context:
+            repeats_ns = time_all(subject.paradigm, together, repeats, lambda: advance(1))
+            peaks = [peak_bytes(subject.paradigm, load) for load in together]
+        for load, durations, peak in zip(together, repeats_ns, peaks, strict=True):
+            rows = zip(load.ids_BL.cpu(), load.canvas.holes_BL.cpu(), strict=True)
+            useful = [subject.text.useful(ids_L, holes_L) for ids_L, holes_L in rows]
+            entries.append(
+                {
+                    "batch": len(useful),
+                    "workload": load.name,
+                    "first": load.first,
+                    "repeats_ns": durations,
+                    "useful_tokens": sum(map(len, useful)),
+                    "useful_chars": sum(len(subject.text.read(ids)) for ids in useful),
+                    "peak_bytes": peak,
+                }
+            )
+    return entries

@@ -1,0 +1,226 @@
+"""Figures from records: direct labels, one colour a paradigm, vector and raster, the same bytes every time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from wordways import derive
+from wordways.oracles import lines_of
+from wordways.record import Record
+from wordways.rows import Row, colours
+from wordways.stats import Interval
+from wordways.tables import quality_columns
+
+Cost = Callable[[Record], Interval | None]
+
+WIDTH_IN = 6.9  # the width of a text block over two columns, inches
+UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "wordways",
+    "savefig.dpi": 200,
+}
+
+
+def save_figures(rows: Sequence[Row], folder: Path) -> list[str]:
+    """Draws every figure the rows have data for into `folder`; returns their names, without endings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    task, names = rows[0].task, []
+    with plt.rc_context(STYLE):
+        drawings = {
+            "quality_latency": quality_against(rows, derive.latency_per_token, "latency per token, ms", 1e3),
+            "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
+            "latency_length": latency_against_length(rows),
+            "order_map": order_map(rows),
+        }
+        for name, figure in drawings.items():
+            if figure is not None:
+                names.append(f"{name}_{task}")
+                for ending, undated in UNDATED.items():
+                    figure.savefig(folder / f"{name}_{task}.{ending}", metadata=undated)
+                plt.close(figure)
+    return names
+
+
+def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -> Figure | None:
+    """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
+    placed = [(row, scaled(x, scale)) for row in rows if (x := row.over_seeds(cost)) is not None]
+    columns = quality_columns(rows)
+    if not placed:
+        return None
+    figure, panels = panels_with_margin(len(columns), 2, 1.75, [row.label for row in rows])
+    for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
+        ends = []
+        for row, x in placed:
+            y = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
+            if y is None:
+                continue
+            colour = colours([row.paradigm for row in rows])[row.paradigm]
+            draw_point(axes, x, y, colour)
+            exact = [e["theory"] for e in lines_of(row.first()) if (e["measure"], e["operation"]) == (metric, stratum)]
+            axes.plot([x.value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
+            ends.append((x.value, y.value, row.label, colour))
+        axes.set_xscale("log")
+        if rows[0].first().scores[metric]["unit"] == "share":
+            axes.set_ylim(-0.04, 1.04)
+        else:
+            axes.set_ylim(bottom=0)
+        axes.set_title(heading, loc="left", fontweight="bold")
+        axes.set_ylabel(metric)
+        plain_ticks(axes)
+        label_ends(axes, ends)
+    for axes in panels[-2:]:
+        axes.set_xlabel(label)
+    return figure
+
+
+def latency_against_length(rows: Sequence[Row]) -> Figure | None:
+    """End-to-end latency of texts forced to a length, batch 1, both axes logarithmic; bands are 95 % intervals."""
+    measured = [(row, lengths) for row in rows if (lengths := derive.latency_by_length(row.first()))]
+    if not measured:
+        return None
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows])
+    ends = []
+    for row, lengths in measured:
+        colour = colours([row.paradigm for row in rows])[row.paradigm]
+        times = [scaled(interval, 1e3) for interval in lengths.values()]
+        axes.plot(list(lengths), [time.value for time in times], "-o", color=colour)
+        bands = [time.low for time in times], [time.high for time in times]
+        axes.fill_between(list(lengths), *bands, color=colour, alpha=0.15, lw=0)
+        ends.append((max(lengths), times[-1].value, row.label, colour))
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(sorted({length for _, lengths in measured for length in lengths}))
+    axes.set_xlabel("tokens written")
+    axes.set_ylabel("end-to-end latency, ms")
+    plain_ticks(axes)
+    label_ends(axes, ends)
+    return figure
+
+
+def order_map(rows: Sequence[Row]) -> Figure | None:
+    """Position against the call at which it took its final value: the share of traced texts in which it did so."""
+    shown = [(row, settled) for row in rows if (settled := derive.traced_holes(row.first(), "settled"))]
+    if not shown:
+        return None
+    calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
+    across = min(4, len(shown))
+    down = -(-len(shown) // across)
+    figure, grid = plt.subplots(
+        down, across, figsize=(WIDTH_IN, 0.35 + 1.75 * down), squeeze=False, sharex=True, sharey=True
+    )
+    figure.subplots_adjust(
+        left=0.07, right=0.99, top=1 - 0.25 / (0.35 + 1.75 * down), bottom=0.42 / (0.35 + 1.75 * down)
+    )
+    figure.subplots_adjust(wspace=0.12, hspace=0.25)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, (row, settled) in zip(grid.flat, shown, strict=False):
+        share = np.zeros((calls, holes))
+        for one in settled:
+            share[np.array(one) - 1, np.arange(len(one))] += 1
+        share /= np.maximum(1, share.sum(0))
+        colour = colours([row.paradigm for row in rows])[row.paradigm]
+        shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
+        extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
+        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
+        axes.set_title(row.label, loc="left", color=colour, fontweight="bold", fontsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.tick_params(labelbottom=True)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("call")
+    for axes in grid[-1, :]:
+        axes.set_xlabel("position")
+    return figure
+
+
+def panels_with_margin(count: int, across: int, height: float, labels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Panels `height` inches high, each with room on its right for the longest label."""
+    across = min(across, count)
+    down = -(-count // across)
+    margin = 0.2 + 0.062 * max(map(len, labels))  # inches that 7-point letters take
+    left, top, bottom, between = 0.5, 0.25, 0.4, 0.45
+    width = WIDTH_IN / across - left - margin
+    full = top + bottom + down * height + (down - 1) * between
+    figure = plt.figure(figsize=(WIDTH_IN, full))
+    panels = []
+    for number in range(count):
+        row, column = divmod(number, across)
+        x, y = column * WIDTH_IN / across + left, full - top - height - row * (height + between)
+        panels.append(figure.add_axes((x / WIDTH_IN, y / full, width / WIDTH_IN, height / full)))
+    return figure, panels
+
+
+def scaled(interval: Interval, scale: float) -> Interval:
+    return replace(interval, value=interval.value * scale, low=interval.low * scale, high=interval.high * scale)
+
+
+def draw_point(axes: Axes, x: Interval, y: Interval, colour: str) -> None:
+    reach = [[[i.value - i.low], [i.high - i.value]] for i in (x, y)]
+    axes.errorbar(x.value, y.value, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=0.8, zorder=2)
+
+
+def plain_ticks(axes: Axes) -> None:
+    """0.5, 1, 2, 5 rather than powers of ten."""
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
+            low, high = axis.get_view_interval()
+            if high / low < 100 and not isinstance(axis.get_major_locator(), FixedLocator):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Names in the right margin, a thin line from each to its point, moved apart until none overlap."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    axes.autoscale_view()
+    spots = [to_axes.transform((x, y)) for x, y, _, _ in ends]
+    gap = 9.0 * axes.figure.dpi / 72 / axes.bbox.height
+    order = sorted(range(len(ends)), key=lambda i: (round(spots[i][1], 2), -spots[i][0]))
+    for i, place in zip(order, apart([spots[i][1] for i in order], gap), strict=True):
+        x, y, name, colour = ends[i]
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.4, "alpha": 0.6, "shrinkA": 0, "shrinkB": 2}
+        axes.annotate(
+            name, (x, y), xytext=(1.05, place), textcoords="axes fraction", color=colour, va="center", fontsize=7,
+            arrowprops=line, annotation_clip=False,
+        )  # fmt: skip
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Ascending places at least `gap` from each other, none above 1 unless they do not fit below."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else max(place, 0.0))
+    ceiling = max(1.0, gap * (len(moved) - 1))
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - gap
+    return moved

@@ -1,0 +1,66 @@
+"""A results folder in, tables and figures out: a pure function of records, without torch."""
+
+import argparse
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+
+from wordways.oracles import oracle_lines
+from wordways.record import canonical, read_records, write_atomically
+from wordways.rows import rows_of
+from wordways.tables import data_frame, missing_lines, quality_table, speed_table
+
+
+def write_report(results: Path) -> str:
+    """Rebuilds <results>/report from the records; returns what a terminal should show."""
+    from wordways.plots import save_figures
+
+    records, refused = read_records(results)
+    folder, shown, page = results / "report", [], [f"# {results.name}", ""]
+    rows = rows_of(records)
+    for _, of_task in groupby(rows, key=lambda row: row.task):
+        group = list(of_task)
+        for table in (quality_table(group), speed_table(group)):
+            write_atomically(folder / f"{table.name}.md", table.markdown())
+            write_atomically(folder / f"{table.name}.tex", table.latex())
+            write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
+            shown.append(table.plain())
+            page.append(table.markdown())
+        page += [f"![{name}]({name}.png)\n" for name in save_figures(group, folder)]
+    if rows:
+        write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
+    lines = oracle_lines(records)
+    if lines:
+        kept = sum(line["holds"] for line in lines)
+        page.append(f"{kept} of {len(lines)} cells with an exact answer hold.\n")
+        shown.append(f"{kept} of {len(lines)} cells with an exact answer hold.")
+        write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
+    missing = missing_lines(records) + [f"not a record: {reason}" for reason in refused]
+    page += [f"- {line}" for line in missing]
+    write_atomically(folder / "report.md", "\n".join(page) + "\n")
+    return "\n".join([*shown, *missing, f"report: {folder / 'report.md'}"])
+
+
+def main() -> None:
+    """The `wordways-report` command."""
+    parser = argparse.ArgumentParser(
+        prog="wordways-report", description="Rebuilds tables and figures from records alone."
+    )
+    parser.add_argument("results", type=Path, help="a results folder: the one that holds cells/")
+    parser.add_argument(
+        "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
+    )
+    arguments = parser.parse_args()
+    if not (arguments.results / "cells").is_dir():
+        print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
+        sys.exit(2)
+    if arguments.oracles:
+        for line in oracle_lines(read_records(arguments.results)[0]):
+            print(json.dumps(line, sort_keys=False))
+    else:
+        print(write_report(arguments.results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Which records make one row of a table, and the name it goes by everywhere."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wordways.oracles import module
+from wordways.record import Record, canonical
+from wordways.stats import Interval, mean
+
+STYLE = Path(__file__).resolve().parent.parent / "conf" / "style.yaml"
+SPARE = ("#F0E442", "#999999", "#882255", "#44AA99")  # for paradigms the style file does not know yet
+NOT_TELLING = ("seed", "experiment", "preset")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells that differ in nothing but the seed."""
+
+    label: str
+    paradigm: str
+    task: str
+    records: Sequence[Record]
+
+    def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
+        """One checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value."""
+        found = [value(record) for record in self.records]
+        known = [interval for interval in found if interval is not None]
+        if len(known) < len(found):
+            return None
+        return known[0] if len(known) == 1 else mean([interval.value for interval in known])
+
+    def first(self) -> Record:
+        return self.records[0]
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    """One row for each setting, in the style file's order; its label is the preset and what tells it from others."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if record.status == "ok":
+            settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}
+            groups.setdefault(canonical([record.config["preset"], settings]), []).append(record)
+    flat = {key: flatten(group[0].config) for key, group in groups.items()}
+    rows = []
+    for key, group in groups.items():
+        config = group[0].config
+        rivals = [flat[other] for other, others in groups.items() if others[0].config["preset"] == config["preset"]]
+        telling = [name for name in flat[key] if len({rival.get(name) for rival in rivals}) > 1]
+        label = " ".join([config["preset"], *(f"{name.rpartition('.')[2]}={flat[key][name]}" for name in telling)])
+        seeds = sorted(group, key=lambda record: record.config["seed"])
+        rows.append(Row(label, module(config["paradigm"]), module(config["task"]), seeds))
+    place = list(colours([row.paradigm for row in rows])).index
+    return sorted(rows, key=lambda row: (row.task, place(row.paradigm), natural(row.label)))
+
+
+def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """Dotted names of all settings that may tell rows apart, values as text."""
+    flat = {}
+    for name, value in node.items():
+        if path or name not in NOT_TELLING:
+            if isinstance(value, Mapping):
+                flat |= flatten(value, f"{path}{name}.")
+            else:
+                flat[f"{path}{name}"] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return flat
+
+
+def natural(label: str) -> list[tuple[int, str]]:
+    """Sorts steps=10 behind steps=2."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]
+
+
+def colours(paradigms: Sequence[str]) -> dict[str, str]:
+    """A colour for each paradigm, in the order in which they are shown."""
+    known = styled()
+    unknown = sorted(set(paradigms) - known.keys())
+    return known | dict(zip(unknown, SPARE * (1 + len(unknown) // len(SPARE)), strict=False))
+
+
+@lru_cache(maxsize=1)
+def styled() -> dict[str, str]:
+    return yaml.safe_load(STYLE.read_text())

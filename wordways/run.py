@@ -1,0 +1,250 @@
+"""One cell from configuration to record: build, skip or train, measure, write."""
+
+import functools
+import itertools
+import json
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from paradigms.base import Paradigm, Vocabulary
+from tasks.base import Example, Task
+from wordways.lock import device_lock
+from wordways.measure import (
+    TRACED,
+    MeasureSettings,
+    Subject,
+    likelihood,
+    scores,
+    test_set,
+    timing,
+    trace_entry,
+    traces,
+    workloads,
+    write_texts,
+)
+from wordways.progress import progress_bar
+from wordways.provenance import provenance
+from wordways.record import Record, canonical, cell_id, digest, valid_record, write_record
+from wordways.settings import SettingError, build, construct
+from wordways.text import Stream, Text, build_text
+from wordways.train import Batch, TrainSettings, fit
+
+TRAINING = 1  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
+VALID_ITEMS, VALID_BATCH = 512, 128
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What belongs to a run rather than to a part of it. device: auto takes an accelerator where there is one."""
+
+    seed: int
+    device: Literal["auto", "cpu", "cuda"]
+    dtype: Literal["float32", "float64", "bfloat16"]
+    threads: int | None
+    results: str
+    checkpoints: str
+    overwrite: Literal["missing", "failed", "always"]
+    progress: bool
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: must be at least 0")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads={self.threads}: must be at least 1")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device=cuda: this machine has none; use cpu or auto")
+
+    def torch_device(self) -> torch.device:
+        return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A checked configuration and the name of the record it leads to."""
+
+    preset: str
+    experiment: str
+    nodes: Mapping[str, Any]
+    run: RunSettings
+    train: TrainSettings
+    measure: MeasureSettings
+
+    @property
+    def task(self) -> Task:
+        return task_of(canonical(self.nodes["task"]))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the record keeps: all that makes the cell what it is, and the names it goes by."""
+        task = {name: value for name, value in self.nodes["task"].items() if name != "data"}
+        return {
+            "preset": self.preset,
+            "experiment": self.experiment,
+            "paradigm": self.nodes["paradigm"],
+            "task": task | {"data_hash": self.task.data_hash()},
+            "backbone": self.nodes["backbone"],
+            "train": self.nodes["train"],
+            "seed": self.run.seed,
+            "measure": self.nodes["measure"],
+            "device": self.run.torch_device().type,
+            "dtype": self.run.dtype,
+        }
+
+    @property
+    def id(self) -> str:
+        return cell_id(self.config)
+
+    @property
+    def training_key(self) -> str:
+        """Everything that shapes training and nothing else, so that a sweep over decoders trains once."""
+        shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}
+        left_out = {"data"} | self.task.not_for_training
+        task = {name: value for name, value in self.nodes["task"].items() if name not in left_out}
+        task |= {"data_hash": self.task.training_hash()}
+        return digest([TRAINING, shaping, task, self.nodes["backbone"], self.nodes["train"], self.run.seed])
+
+    def paradigm(self, vocabulary: Vocabulary) -> Paradigm:
+        backbone = build(self.nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
+        return build(self.nodes["paradigm"], "paradigm", vocabulary=vocabulary, backbone=backbone)
+
+
+def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
+    """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
+    nodes = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
+    run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
+    cell = Cell(
+        preset,
+        experiment,
+        nodes,
+        construct(RunSettings, run, ""),
+        construct(TrainSettings, nodes["train"], "train"),
+        construct(MeasureSettings, nodes["measure"], "measure"),
+    )
+    with torch.device("meta"):
+        cell.paradigm(Vocabulary(size=8, mask=2, eos=1, pad=0))
+    try:
+        cell.task.data_hash()
+    except ValueError as error:
+        raise SettingError(f"task.{error}") from None
+    return cell
+
+
+@functools.lru_cache(maxsize=4)
+def task_of(node: str) -> Task:
+    """The task a canonical node describes; the cells of a sweep share one."""
+    return build(json.loads(node), "task")
+
+
+@functools.lru_cache(maxsize=4)
+def text_of(node: str, checkpoints: str) -> Text:
+    return build_text(task_of(node), Path(checkpoints))
+
+
+@functools.lru_cache(maxsize=1)
+def stream_of(node: str, checkpoints: str, batch: int, seed: int) -> Stream:
+    return Stream(text_of(node, checkpoints), batch, seed)
+
+
+def run_cell(cell: Cell) -> Record:
+    """The cell's record: the one on disk where it will do, else a new one, written before it is returned."""
+    results = Path(cell.run.results)
+    known = valid_record(results, cell.id)
+    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
+    if known is not None and known.status not in again:
+        return known
+    if cell.run.threads is not None:
+        torch.set_num_threads(cell.run.threads)
+    blank = Record(
+        cell=cell.id, status="failed", reason="", config=cell.config, provenance=provenance(cell.run.torch_device()),
+        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+    )  # fmt: skip
+    try:
+        record = fill_in(cell, blank)
+    except Exception:
+        record = replace(blank, reason=traceback.format_exc())
+    write_record(results, record)
+    return record
+
+
+def fill_in(cell: Cell, blank: Record) -> Record:
+    """Does what a cell asks for. Raises whatever goes wrong; the caller makes a record of it."""
+    node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
+    text = text_of(node, run.checkpoints)
+    paradigm = cell.paradigm(text.vocabulary)
+    if text.task.holes not in paradigm.fills:
+        fills = " and ".join(sorted(paradigm.fills))
+        reason = f"{cell.preset} fills {fills} holes; this task asks for {text.task.holes} holes"
+        return replace(blank, status="skipped", reason=reason)
+    paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
+    paradigm = paradigm.to(device)
+    clock, seconds = time.perf_counter(), {}
+
+    def lap(phase: str) -> None:
+        nonlocal clock
+        seconds[phase], clock = time.perf_counter() - clock, time.perf_counter()
+
+    with device_lock(device.type, alone=False):
+        stream = stream_of(node, run.checkpoints, cell.train.batch, run.seed)
+        folder = Path(run.checkpoints) / cell.training_key
+        with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
+            log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
+        lap("train")
+        paradigm = paradigm.to(DTYPES[run.dtype])
+        examples, rows = test_set(text.task, text, cell.measure.items)
+        subject = Subject(paradigm, text, examples, rows, run.seed, device)
+        steps = len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
+        with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
+            texts = write_texts(subject, cell.measure.score_batch, advance)
+            law = likelihood(subject, cell.measure.likelihood_items, cell.measure.score_batch, advance)
+        alone = traces(subject)
+        loads = workloads(subject, cell.measure, alone)
+        lap("score")
+    with device_lock(device.type, alone=True):
+        with progress_bar(f"{cell.preset}: time", len(loads) * cell.measure.repeats, run.progress) as advance:
+            timed = timing(subject, loads, cell.measure.repeats, advance)
+        lap("time")
+    budgets = {
+        "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
+        "params": sum(weight.numel() for weight in paradigm.parameters()),
+    }  # fmt: skip
+    return replace(
+        blank,
+        status="ok",
+        provenance={**blank.provenance, "seconds": seconds, "training": cell.training_key, "curve": log.curve},
+        budgets=budgets,
+        scores=scores(text.task, examples, texts),
+        item_ids=[example.id for example in examples],
+        strata={example.id: example.stratum for example in examples},
+        likelihood=law,
+        timing=timed,
+        trace=trace_entry(subject, alone),
+        samples=samples(text.task, examples, texts),
+    )
+
+
+def validation_set(text: Text, device: torch.device) -> list[Batch]:
+    examples = list(itertools.islice(text.task.examples("valid"), VALID_ITEMS))
+    batches = [examples[first : first + VALID_BATCH] for first in range(0, len(examples), VALID_BATCH)]
+    return [
+        (
+            text.truth(text.encode(batch), [number % 2 == 0 for number in range(len(batch))]).to(device),
+            [e.id for e in batch],
+        )
+        for batch in batches
+    ]
+
+
+def samples(task: Task, examples: list[Example], texts: list[str]) -> list[dict[str, str]]:
+    """The first items as they were written, beside what was asked where the data's licence lets it be repeated."""
+    shown = []
+    for example, text in zip(examples[:TRACED], texts, strict=False):
+        asked = {"prompt": example.prompt, "suffix": example.suffix, "target": example.target} if task.shareable else {}
+        shown.append({"id": example.id} | asked | {"text": text})
+    return shown

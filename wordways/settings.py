@@ -1,0 +1,67 @@
+"""From a composed configuration to checked objects: every refusal names the option, its value and what is allowed."""
+
+import inspect
+import typing
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+
+class SettingError(ValueError):
+    """A configuration that cannot run; its text is the one line the user sees."""
+
+
+def locate(target: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        raise SettingError(f"_target_={target}: no such class") from None
+
+
+def join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def build(node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
+    """The object a node describes: `_target_` with the node's other keys, checked against annotations, and `given`."""
+    return construct(locate(node["_target_"]), node, path, **given)
+
+
+def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
+    """The same for a class known beforehand."""
+    hints = typing.get_type_hints(cls.__init__)
+    parameters = [name for name in inspect.signature(cls).parameters if name not in given]
+    settings = {name: value for name, value in node.items() if name != "_target_"}
+    for name in settings:
+        if name not in parameters:
+            known = ", ".join(parameters)
+            raise SettingError(f"{join(path, name)}={settings[name]}: no such setting; {cls.__name__} has {known}")
+    values = {}
+    for name in parameters:
+        if name in settings:
+            values[name] = check(settings[name], hints[name], join(path, name))
+        elif inspect.signature(cls).parameters[name].default is inspect.Parameter.empty:
+            raise SettingError(f"{join(path, name)}: missing; {cls.__name__} needs it")
+    try:
+        return cls(**values, **given)
+    except ValueError as error:
+        raise SettingError(join(path, str(error))) from None
+
+
+def check(value: Any, hint: Any, path: str) -> Any:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            return build(value, path)
+        if is_dataclass(hint):
+            return construct(hint, value, path)
+    try:
+        config = None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True)
+        return TypeAdapter(typing.cast(Any, hint), config=config).validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"[{step}]" for step in first["loc"] if isinstance(step, int))
+        raise SettingError(f"{path}{where}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

@@ -1,0 +1,224 @@
+"""Tables from records: quality beside theory, speed, and every cell that did not run, with its reason."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from wordways import derive
+from wordways.oracles import lines_of
+from wordways.record import Record
+from wordways.rows import Row
+from wordways.stats import Interval
+
+ESCAPES = str.maketrans(
+    {char: f"\\{char}" for char in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text under a title, over a note that says how its numbers were made."""
+
+    name: str
+    title: str
+    note: str
+    frame: pd.DataFrame
+
+    def plain(self) -> str:
+        """Aligned, for a terminal."""
+        return f"{self.title}\n{self.frame.to_string(index=False)}\n{self.note}\n"
+
+    def markdown(self) -> str:
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+        rule = ["---", *["---:"] * (len(self.frame.columns) - 1)]
+        body = [line(row) for row in self.frame.to_numpy()]
+        return "\n".join(
+            [f"**{self.title}**", "", line(list(self.frame.columns)), line(rule), *body, "", self.note, ""]
+        )
+
+    def latex(self) -> str:
+        """A booktabs table, everything in it escaped."""
+        style: Any = self.frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+        return style.to_latex(
+            column_format="l" + "r" * (len(self.frame.columns) - 1),
+            hrules=True,
+            position_float="centering",
+            caption=f"{self.title}. {self.note}".replace("\\", r"\textbackslash ").translate(ESCAPES),
+            label=f"tab:{self.name}",
+        )
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a record: its heading in tables, its name and unit in data, what makes the unit of the raw one."""
+
+    heading: str
+    name: str
+    unit: str
+    scale: float
+    value: Callable[[Record], Interval | None]
+
+
+def exactly(value: Callable[[Record], float | None], record: Record) -> Interval | None:
+    """A number without an interval: a count, a correlation over a handful of traces."""
+    found = value(record)
+    return None if found is None else Interval(found, found, found, "none", 1)
+
+
+def speed_measures(rows: Sequence[Row]) -> list[Measure]:
+    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    return [
+        Measure("ms/token", "latency_per_token", "ms", 1e3, derive.latency_per_token),
+        Measure("E2E ms", "end_to_end", "ms", 1e3, derive.latency),
+        Measure("TTFT ms", "time_to_first_token", "ms", 1e3, derive.time_to_first_token),
+        Measure("TPOT ms", "time_per_output_token", "ms", 1e3, derive.time_per_output_token),
+        *(
+            Measure(
+                f"tok/s @{batch}", f"tokens_per_second_at_{batch}", "1/s", 1, partial(derive.throughput, batch=batch)
+            )
+            for batch in batches
+        ),
+        Measure("calls", "calls", "", 1, derive.calls),
+        Measure("tok/call", "tokens_per_pass", "", 1, derive.tokens_per_pass),
+        Measure("pos/tok", "positions_per_token", "", 1, derive.positions_per_token),
+        Measure("MB @1", "peak_megabytes_at_1", "MB", 1e-6, partial(exactly, partial(derive.peak_memory, batch=1))),
+    ]
+
+
+def data_measures(rows: Sequence[Row]) -> list[Measure]:
+    """What the data file has beyond the speed table."""
+    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    return [
+        *speed_measures(rows),
+        Measure("", "last_useful_token", "ms", 1e3, derive.last_useful_token),
+        *(
+            Measure(
+                "",
+                f"characters_per_second_at_{batch}",
+                "1/s",
+                1,
+                partial(derive.throughput, batch=batch, of="useful_chars"),
+            )
+            for batch in batches
+        ),
+        Measure("", "revised_share", "", 1, partial(exactly, derive.revisions)),
+        Measure("", "order_kendall_tau", "", 1, partial(exactly, derive.order_correlation)),
+    ]
+
+
+def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """(heading, metric, stratum): the first metric's strata, or all metrics where there is a single stratum."""
+    strata = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups()))
+    metrics = list(rows[0].first().scores)
+    if len(strata) == 1:
+        return [(metric, metric, strata[0]) for metric in metrics]
+    return [(stratum, metrics[0], stratum) for stratum in strata]
+
+
+def quality_table(rows: Sequence[Row]) -> Table:
+    columns, frame, methods = quality_columns(rows), [], set()
+    for row in rows:
+        theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
+        cells = {"": row.label}
+        for heading, metric, stratum in columns:
+            measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
+            cells[heading] = beside_theory(measured, theory.get((metric, stratum)))
+            methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
+        frame.append(cells)
+    metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
+    units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
+    signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
+    exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
+    note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{signatures}"
+    return Table(f"quality_{rows[0].task}", f"Quality, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def theory_known(rows: Sequence[Row]) -> bool:
+    return any(True for row in rows for _ in lines_of(row.first()))
+
+
+def beside_theory(measured: Interval | None, line: Mapping[str, Any] | None) -> str:
+    if measured is None:
+        return "–"
+    share = measured.low >= 0 and measured.high <= 1
+    half = (measured.high - measured.low) / 2
+    shown = f"{measured.value:.3f} ±{half:.3f}" if share else f"{measured.value:.1f} ±{half:.1f}"
+    if line is None:
+        return shown
+    holds = abs(measured.value - line["theory"]) <= line["tolerance"]
+    return f"{shown} [{line['theory']:.4g}]{'' if holds else ' ✗'}"
+
+
+def speed_table(rows: Sequence[Row]) -> Table:
+    measures = speed_measures(rows)
+    frame = []
+    for row in rows:
+        found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
+        cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
+        frame.append({"": row.label} | cells)
+    where = rows[0].first()
+    device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
+    repeats = where.config["measure"]["repeats"]
+    note = (
+        f"Batch 1 unless @ says otherwise; useful tokens only; means over texts of medians of {repeats} repeats. "
+        f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
+    )
+    return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def rounded(interval: Interval | None, scale: float) -> str:
+    """Three significant digits; a dash where there is no value."""
+    if interval is None:
+        return "–"
+    value = interval.value * scale
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Every number of the tables and more, one a line, unrounded, with interval, method and theory."""
+    lines = []
+    for row in rows:
+        names = {"task": row.task, "row": row.label, "paradigm": row.paradigm, "seeds": len(row.records)}
+        theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
+        strata = row.first().groups()
+        found: list[tuple[str, str, str, float, Interval | None]] = [
+            (stratum, metric, entry["unit"], 1, row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)))
+            for stratum in strata
+            for metric, entry in row.first().scores.items()
+        ]
+        found += [
+            (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(derive.nats_per_token, stratum=stratum)))
+            for stratum in strata
+        ]
+        found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in data_measures(rows)]
+        for stratum, name, unit, scale, interval in found:
+            if interval is not None:
+                line = theory.get((name, stratum), {})
+                lines.append(
+                    names
+                    | {"stratum": stratum, "measure": name, "unit": unit}
+                    | {key: getattr(interval, key) * scale for key in ("value", "low", "high")}
+                    | {"method": interval.method, "n": interval.n}
+                    | {key: line.get(key) for key in ("theory", "tolerance")}
+                )
+        kind = row.first().likelihood
+        lines += [
+            names | {"measure": name, "value": value, "method": "count", "n": 1}
+            for name, value in row.first().budgets.items()
+        ] + ([names | {"measure": "likelihood_kind", "unit": kind["kind"]}] if kind else [])
+    return pd.DataFrame(lines)
+
+
+def missing_lines(records: Sequence[Record]) -> list[str]:
+    """A line for every cell that has no numbers, with its reason."""
+    return [
+        f"{record.status}: {record.config['preset']}, seed {record.config['seed']}: "
+        f"{record.reason.strip().splitlines()[-1]}"
+        for record in records
+        if record.status != "ok"
+    ]

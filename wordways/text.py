@@ -1,0 +1,156 @@
+"""Between a task's text and a paradigm's canvas: the tokenizer, the layout, the endless stream of training batches.
+
+A row is [padding | prompt, end token | holes | suffix | padding]. Where targets have their own lengths, the holes of a
+canvas are as many as there is room for, and text that is shorter is followed by end tokens up to the last hole. In
+training every other example instead gets exactly as many holes as it has tokens, so that one set of weights can be
+decoded both ways: deciding the length itself, or being told it.
+"""
+
+import functools
+import itertools
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+
+from paradigms.base import Canvas, Length, Vocabulary
+from tasks.base import Example, Task
+from wordways.record import digest, write_atomically
+
+SPECIALS = ["<pad>", "<eos>", "<mask>"]
+PAD, EOS, MASK = 0, 1, 2
+SEED_APART = 10**9  # every seed trains on generated examples of its own
+BUCKET = 50  # batches among which examples of like length are put together
+CHUNK, CHUNKS_KEPT = 4096, 64  # generated examples are encoded so many at a time and remembered for the next paradigm
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One example in ids; the prompt closes with an end token. room: holes when the length is not given."""
+
+    prompt: list[int]
+    target: list[int]
+    suffix: list[int]
+    room: int
+
+
+class Text:
+    """A task's tokenizer and layout."""
+
+    def __init__(self, tokenizer: Tokenizer, task: Task):
+        tokenizer.encode_special_tokens = True  # "<eos>" in somebody's text is text
+        self.tokenizer, self.task = tokenizer, task
+        self.vocabulary = Vocabulary(tokenizer.get_vocab_size(), mask=MASK, eos=EOS, pad=PAD)
+
+    def encode(self, examples: Sequence[Example]) -> list[Encoded]:
+        def ids(texts: Iterable[str]) -> list[list[int]]:
+            return [one.ids for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+        prompts, targets = ids(e.prompt for e in examples), ids(e.target for e in examples)
+        suffixes = ids(e.suffix for e in examples)
+        return [
+            Encoded([*prompt, EOS], target, suffix, self.task.room(len(prompt)))
+            for prompt, target, suffix in zip(prompts, targets, suffixes, strict=True)
+        ]
+
+    def truth(self, rows: Sequence[Encoded], exact: Sequence[bool]) -> Canvas:
+        """The canvas with its holes filled in; exact: as many holes as tokens, else the room, closed by end tokens."""
+        given = [row.target if fit and row.target else self.closed(row) for row, fit in zip(rows, exact, strict=True)]
+        return self.lay(rows, given)
+
+    def closed(self, row: Encoded) -> list[int]:
+        if self.task.fixed_length:
+            return row.target
+        return row.target + [EOS] * max(1, row.room - len(row.target))
+
+    def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
+        """The canvas to decode. oracle: as many holes as the reference has tokens; else as many as there is room."""
+        widths = [max(1, len(row.target)) if length == "oracle" else row.room for row in rows]
+        return self.lay(rows, [[MASK] * width for width in widths])
+
+    def forced(self, rows: Sequence[Encoded], tokens: int) -> Canvas:
+        """A canvas for exactly so many tokens, whatever they say."""
+        return self.lay(rows, [[MASK] * tokens for _ in rows])
+
+    def lay(self, rows: Sequence[Encoded], holes: Sequence[list[int]]) -> Canvas:
+        start = max(len(row.prompt) for row in rows)
+        width = start + max(len(hole) + len(row.suffix) for row, hole in zip(rows, holes, strict=True))
+        ids, kinds = [], []
+        for row, hole in zip(rows, holes, strict=True):
+            before, after = start - len(row.prompt), width - start - len(hole) - len(row.suffix)
+            ids.append([PAD] * before + row.prompt + hole + row.suffix + [PAD] * after)
+            kinds.append([2] * before + [0] * len(row.prompt) + [1] * len(hole) + [0] * len(row.suffix) + [2] * after)
+        kind_BL = torch.tensor(kinds)
+        return Canvas(torch.tensor(ids), kind_BL == 1, kind_BL == 2)
+
+    def useful(self, ids_L: Tensor, holes_L: Tensor) -> list[int]:
+        """What was written before the first end token."""
+        return list(itertools.takewhile(lambda token: token != EOS, ids_L[holes_L].tolist()))
+
+    def read(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
+
+
+def build_text(task: Task, folder: Path) -> Text:
+    """The task's closed vocabulary, or byte-pair pieces (Sennrich et al., 2016) learned once and kept in `folder`."""
+    vocabulary = task.vocabulary()
+    if not isinstance(vocabulary, int):
+        tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate([*SPECIALS, *vocabulary])}))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        return Text(tokenizer, task)
+    path = folder / f"tokenizer-{digest([task.training_hash(), vocabulary])}.json"
+    if path.is_file():
+        return Text(Tokenizer.from_file(str(path)), task)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    texts = (text for example in task.examples("train") for text in (example.prompt, example.target, example.suffix))
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    write_atomically(path, tokenizer.to_str())
+    return Text(tokenizer, task)
+
+
+class Stream:
+    """The training batches of a task, the same for every paradigm: a batch is a function of (seed, step)."""
+
+    def __init__(self, text: Text, batch: int, seed: int):
+        self.text, self.batch, self.seed = text, batch, seed
+        self.chunk = functools.lru_cache(maxsize=CHUNKS_KEPT)(self.make_chunk)
+        self.epoch = functools.lru_cache(maxsize=1)(self.make_epoch)
+        self.finite = [] if text.task.generated else text.encode(list(text.task.examples("train")))
+        if not text.task.generated and len(self.finite) < batch:
+            raise ValueError(f"train.batch={batch}: the task has only {len(self.finite)} training examples")
+
+    def canvas(self, step: int) -> Canvas:
+        if self.finite:
+            epoch, number = divmod(step, len(self.finite) // self.batch)
+            rows = [self.finite[index] for index in self.epoch(epoch)[number]]
+        else:
+            rows = [self.generated(step * self.batch + number) for number in range(self.batch)]
+        return self.text.truth(rows, [(step + number) % 2 == 0 for number in range(len(rows))])
+
+    def generated(self, number: int) -> Encoded:
+        return self.chunk(number // CHUNK)[number % CHUNK]
+
+    def make_chunk(self, number: int) -> list[Encoded]:
+        examples = self.text.task.examples("train", first=self.seed * SEED_APART + number * CHUNK)
+        return self.text.encode(list(itertools.islice(examples, CHUNK)))
+
+    def make_epoch(self, epoch: int) -> list[list[int]]:
+        """All batches of an epoch: new order, but within a stretch of batches examples of like length are together."""
+        rng = random.Random(f"{self.seed}/{epoch}")
+        order = rng.sample(range(len(self.finite)), len(self.finite))
+        stretch, batches = BUCKET * self.batch, []
+        for first in range(0, len(order), stretch):
+            near = sorted(order[first : first + stretch], key=lambda i: len(self.finite[i].prompt))
+            batches += [near[i : i + self.batch] for i in range(0, len(near) - self.batch + 1, self.batch)]
+        rng.shuffle(batches)
+        return batches

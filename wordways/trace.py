@@ -1,0 +1,86 @@
+"""What a decoder did, seen from outside: a hook on the backbone and the canvases that were yielded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paradigms.base import Canvas, Noise, Paradigm
+
+
+@dataclass
+class Meter:
+    """Sums over backbone calls: how many, how many positions (batch x queries), how much arithmetic."""
+
+    calls: int = 0
+    positions: int = 0
+    flops: int = 0
+
+
+@dataclass(frozen=True)
+class Trace:
+    """filled_BL, settled_BL: the call, from 1, at which a hole was first written and last changed; 0 elsewhere."""
+
+    ids_BL: Tensor
+    filled_BL: Tensor
+    settled_BL: Tensor
+    calls: int
+    positions: int
+
+
+@contextmanager
+def metered(paradigm: Paradigm) -> Iterator[Meter]:
+    """Counts the backbone's calls from outside. A call under autograd counts three times in flops: its backward too."""
+    meter, backbone = Meter(), paradigm.backbone
+
+    def count(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        batch, queries = args[0].shape
+        wanted = named.get("want_BW")
+        flops = backbone.flops(batch, queries, named["pad_BL"].shape[1], queries if wanted is None else wanted.shape[1])
+        meter.calls += 1
+        meter.positions += batch * queries
+        meter.flops += flops * (3 if torch.is_grad_enabled() else 1)
+
+    handle = backbone.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield meter
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def forbidding(paradigm: Paradigm, token: int) -> Iterator[None]:
+    """Makes a token impossible for any paradigm, to force texts to a length."""
+
+    def forbid(_: object, __: object, logits: Tensor) -> Tensor:
+        logits[..., token] = -torch.inf
+        return logits
+
+    handle = paradigm.backbone.register_forward_hook(forbid)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@torch.inference_mode()
+def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
+    """Decodes once, watching. Raises RuntimeError where calls and yields do not match or a hole stays open."""
+    before_BL = canvas.ids_BL.clone()
+    filled_BL, settled_BL = torch.zeros_like(before_BL), torch.zeros_like(before_BL)
+    with metered(paradigm) as meter:
+        for yields, ids_BL in enumerate(paradigm.decode(canvas, noise), start=1):
+            if yields != meter.calls:
+                raise RuntimeError(f"decode yielded {yields} times in {meter.calls} backbone calls")
+            changed_BL = ids_BL != before_BL
+            settled_BL[changed_BL] = yields
+            filled_BL[changed_BL & (filled_BL == 0)] = yields
+            before_BL = ids_BL.clone()
+    if (before_BL == paradigm.vocabulary.mask)[canvas.holes_BL].any():
+        raise RuntimeError("decode left a hole open")
+    if (before_BL != canvas.ids_BL)[~canvas.holes_BL].any():
+        raise RuntimeError("decode changed the context")
+    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.positions)
