@@ -100,14 +100,13 @@ def test_lines_that_do_not_pair_up_are_counted(tmp_path: Path) -> None:
 
 
 def test_broken_files_are_one_line(tmp_path: Path) -> None:
-    (folder(tmp_path, packed=True) / "val.en.gz").write_bytes(b"\x1f\x8b\x08broken")
-    with pytest.raises(SettingError, match=r"^task.data=.*val.en.gz: cannot be read \("):
-        cell("task=translation", f"task.data={tmp_path}")
-    folder(tmp_path, packed=True)
-    (tmp_path / "val.en.gz").unlink()
-    (tmp_path / "val.en").write_bytes(b"caf\xe9\nx\n")
-    with pytest.raises(SettingError, match=r"^task.data=.*val.en: cannot be read \("):
-        cell("task=translation", f"task.data={tmp_path}")
+    broken = {"val.en.gz": b"\x1f\x8b\x08broken", "val.en": b"caf\xe9\nx\n"}
+    for name, content in broken.items():
+        (tmp_path / name.replace(".", "_")).mkdir()
+        data = folder(tmp_path / name.replace(".", "_"), packed=name.endswith("gz"))
+        (data / name).write_bytes(content)
+        with pytest.raises(SettingError, match=rf"^task.data=.*{name}: cannot be read \("):
+            cell("task=translation", f"task.data={data}")
 
 
 def test_the_hub_has_one_test_set() -> None:

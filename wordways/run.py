@@ -129,8 +129,9 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     )
     with torch.device("meta"):
         cell.paradigm(Vocabulary(size=8, mask=2, eos=1, pad=0))
+    task = cell.task
     try:
-        cell.task.data_hash()
+        task.data_hash()
     except ValueError as error:
         raise SettingError(f"task.{error}") from None
     return cell
