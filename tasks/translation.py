@@ -63,7 +63,11 @@ class Translation(Task):
 
         datasets.disable_progress_bars()
         if self.files is None:
-            rows = datasets.load_dataset(self.name, revision=self.revision, split=HUB_SPLITS[split])
+            try:
+                rows = datasets.load_dataset(self.name, revision=self.revision, split=HUB_SPLITS[split])
+            except Exception as error:
+                advice = "give a folder through task.data"
+                raise ValueError(f"name={self.name}: cannot be loaded ({first_cause(error)}); {advice}") from None
             return list(zip(rows[self.source], rows[self.target], strict=True))
         sides = [self.lines(path) for path in self.files[split].values()]
         if not sides[0] or len(sides[0]) != len(sides[1]):
@@ -76,11 +80,8 @@ class Translation(Task):
 
         try:
             return list(datasets.load_dataset("text", data_files=path, split="train")["text"])
-        except Exception as error:  # a library of many layers wraps what went wrong: the first cause says it
-            cause = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            raise ValueError(f"data={path}: cannot be read ({cause})") from None
+        except Exception as error:
+            raise ValueError(f"data={path}: cannot be read ({first_cause(error)})") from None
 
     def vocabulary(self) -> int:
         return self.pieces
@@ -107,3 +108,10 @@ class Translation(Task):
             for pair in self.pairs[split]:
                 digest.update("\t".join(pair).encode() + b"\n")
         return digest.hexdigest()[:16]
+
+
+def first_cause(error: BaseException) -> str:
+    """One line: a library of many layers wraps what went wrong, the first cause says it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())

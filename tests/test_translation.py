@@ -109,6 +109,19 @@ def test_broken_files_are_one_line(tmp_path: Path) -> None:
             cell("task=translation", f"task.data={data}")
 
 
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no\nnetwork")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(SettingError) as refused:
+        cell("task=translation", "task.pieces=301")
+    said = "task.name=bentrevett/multi30k: cannot be loaded (no network); give a folder through task.data"
+    assert str(refused.value) == said
+
+
 def test_the_hub_has_one_test_set() -> None:
     with pytest.raises(
         SettingError, match=r"^task.test=test_2017_flickr: bentrevett/multi30k has only test_2016_flickr"

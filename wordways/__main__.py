@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
@@ -15,11 +17,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from wordways.record import valid_record
+from wordways.record import valid_record, write_atomically
 from wordways.run import Cell, check_cell, run_cell
 from wordways.settings import SettingError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
+PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # of a run, not of its numbers
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
@@ -35,6 +38,8 @@ def main() -> None:
             check_writable(Path(folder))
     except SettingError as error:
         sys.exit(refuse(error))
+    for folder in {cell.run.results for cell in cells}:
+        note_command(Path(folder), arguments, cells)
     try:
         job()
     except KeyboardInterrupt:
@@ -109,6 +114,17 @@ def check_writable(folder: Path) -> None:
         raise SettingError(f"results={folder}: {nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise SettingError(f"results={folder}: {nearest} cannot be written to")
+
+
+def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:
+    """Adds to the folder's config.yaml what was asked for, so that the folder says how it can be made again."""
+    path = results / "config.yaml"
+    asked = [argument for argument in arguments if argument.partition("=")[0] not in PLACES]
+    made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
+    known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
+    entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
+    if entry not in known:
+        write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
 
 
 def refuse(error: SettingError) -> int:

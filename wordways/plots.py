@@ -48,10 +48,18 @@ STYLE: Any = {
 }
 
 
-def save_figures(rows: Sequence[Row], folder: Path) -> list[str]:
-    """Draws every figure the rows have data for into `folder`; returns their names, without endings."""
+CAPTIONS = {
+    "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: what theory demands.",
+    "quality_calls": "Quality against the backbone calls that writing a text takes.",
+    "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
+    "order_map": "Order maps: the call at which a position took its final value; the darker, the more of the texts.",
+}
+
+
+def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
+    """Draws every figure the rows have data for into `folder`; returns their names, without endings, and captions."""
     folder.mkdir(parents=True, exist_ok=True)
-    task, names = rows[0].task, []
+    task, captions = rows[0].task, {}
     with plt.rc_context(STYLE):
         drawings = {
             "quality_latency": quality_against(rows, derive.latency_per_token, "latency per token, ms", 1e3),
@@ -61,11 +69,11 @@ def save_figures(rows: Sequence[Row], folder: Path) -> list[str]:
         }
         for name, figure in drawings.items():
             if figure is not None:
-                names.append(f"{name}_{task}")
+                captions[f"{name}_{task}"] = CAPTIONS[name]
                 for ending, undated in UNDATED.items():
                     figure.savefig(folder / f"{name}_{task}.{ending}", metadata=undated)
                 plt.close(figure)
-    return names
+    return captions
 
 
 def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -> Figure | None:
@@ -138,7 +146,7 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
     figure.subplots_adjust(
         left=0.07, right=0.99, top=1 - 0.25 / (0.35 + 1.75 * down), bottom=0.42 / (0.35 + 1.75 * down)
     )
-    figure.subplots_adjust(wspace=0.12, hspace=0.25)
+    figure.subplots_adjust(wspace=0.12, hspace=0.4)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
     for axes, (row, settled) in zip(grid.flat, shown, strict=False):
@@ -194,7 +202,7 @@ def plain_ticks(axes: Axes) -> None:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
             low, high = axis.get_view_interval()
-            if high / low < 100 and not isinstance(axis.get_major_locator(), FixedLocator):
+            if high / low < 1000 and not isinstance(axis.get_major_locator(), FixedLocator):
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
 
 
@@ -204,12 +212,18 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> Non
     axes.autoscale_view()
     spots = [to_axes.transform((x, y)) for x, y, _, _ in ends]
     gap = 9.0 * axes.figure.dpi / 72 / axes.bbox.height
-    order = sorted(range(len(ends)), key=lambda i: (round(spots[i][1], 2), -spots[i][0]))
-    for i, place in zip(order, apart([spots[i][1] for i in order], gap), strict=True):
+
+    def place(i: int) -> tuple[float, float]:
+        """From the bottom up; of points at one height the leftmost farthest out, so that no two lines cross."""
+        x, y = spots[i]
+        return round(y, 2), x if y > 0.5 else -x
+
+    order = sorted(range(len(ends)), key=place)
+    for i, height in zip(order, apart([spots[i][1] for i in order], gap), strict=True):
         x, y, name, colour = ends[i]
         line = {"arrowstyle": "-", "color": colour, "lw": 0.4, "alpha": 0.6, "shrinkA": 0, "shrinkB": 2}
         axes.annotate(
-            name, (x, y), xytext=(1.05, place), textcoords="axes fraction", color=colour, va="center", fontsize=7,
+            name, (x, y), xytext=(1.05, height), textcoords="axes fraction", color=colour, va="center", fontsize=7,
             arrowprops=line, annotation_clip=False,
         )  # fmt: skip
 

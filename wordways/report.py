@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from wordways.oracles import oracle_lines
 from wordways.record import canonical, read_records, write_atomically
 from wordways.rows import rows_of
-from wordways.tables import data_frame, missing_lines, quality_table, speed_table
+from wordways.tables import budget_table, data_frame, likelihood_table, missing_lines, quality_table, speed_table
 
 
 def write_report(results: Path) -> str:
@@ -21,13 +22,14 @@ def write_report(results: Path) -> str:
     rows = rows_of(records)
     for _, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        for table in (quality_table(group), speed_table(group)):
+        headline = [quality_table(group), speed_table(group)]
+        shown += [table.plain() for table in headline]
+        for table in (*headline, likelihood_table(group), budget_table(group)):
             write_atomically(folder / f"{table.name}.md", table.markdown())
             write_atomically(folder / f"{table.name}.tex", table.latex())
             write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
-            shown.append(table.plain())
             page.append(table.markdown())
-        page += [f"![{name}]({name}.png)\n" for name in save_figures(group, folder)]
+        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
     if rows:
         write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
     lines = oracle_lines(records)
@@ -52,6 +54,7 @@ def main() -> None:
         "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
     )
     arguments = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
     if not (arguments.results / "cells").is_dir():
         print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
         sys.exit(2)

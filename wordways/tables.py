@@ -127,7 +127,8 @@ def quality_table(rows: Sequence[Row]) -> Table:
         cells = {"": row.label}
         for heading, metric, stratum in columns:
             measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            cells[heading] = beside_theory(measured, theory.get((metric, stratum)))
+            digits = 3 if row.first().scores[metric]["unit"] == "share" else 1
+            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum)))
             methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
         frame.append(cells)
     metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
@@ -142,12 +143,11 @@ def theory_known(rows: Sequence[Row]) -> bool:
     return any(True for row in rows for _ in lines_of(row.first()))
 
 
-def beside_theory(measured: Interval | None, line: Mapping[str, Any] | None) -> str:
+def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any] | None) -> str:
     if measured is None:
         return "–"
-    share = measured.low >= 0 and measured.high <= 1
     half = (measured.high - measured.low) / 2
-    shown = f"{measured.value:.3f} ±{half:.3f}" if share else f"{measured.value:.1f} ±{half:.1f}"
+    shown = f"{measured.value:.{digits}f} ±{half:.{digits}f}"
     if line is None:
         return shown
     holds = abs(measured.value - line["theory"]) <= line["tolerance"]
@@ -169,6 +169,39 @@ def speed_table(rows: Sequence[Row]) -> Table:
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
     )
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def likelihood_table(rows: Sequence[Row]) -> Table:
+    frame = []
+    for row in rows:
+        law, theory = row.first().likelihood, {(x["measure"], x["operation"]): x for x in lines_of(row.first())}
+        cells = {"": row.label, "kind": law["kind"] if law else "–"}
+        for stratum in row.first().groups():
+            measured = row.over_seeds(partial(derive.nats_per_token, stratum=stratum))
+            cells[stratum] = beside_theory(measured, 3, theory.get(("nats_per_token", stratum)))
+        frame.append(cells)
+    note = (
+        "Nats a token of the reference text and its end, ± half a 95 % interval over texts. exact: the law that is "
+        "sampled from; bound: above the exact value; pseudo: of no joint law. Kinds are not to be ranked together."
+    )
+    return Table(f"likelihood_{rows[0].task}", f"Likelihood, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def budget_table(rows: Sequence[Row]) -> Table:
+    frame = [
+        {
+            "": row.label,
+            "parameters": f"{budgets['params']:,}",
+            "steps": f"{budgets['steps']:,}",
+            "tokens": f"{budgets['tokens']:,}",
+            "supervised tokens": f"{budgets['supervised_tokens']:,}",
+            "TFLOP": f"{budgets['flops'] / 1e12:.3g}",
+        }
+        for row in rows
+        for budgets in [row.first().budgets]
+    ]
+    note = "What training took: the first three are matched, the other two follow from the paradigm's loss."
+    return Table(f"budgets_{rows[0].task}", f"Budgets, {rows[0].task}", note, pd.DataFrame(frame))
 
 
 def rounded(interval: Interval | None, scale: float) -> str:

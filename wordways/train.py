@@ -129,6 +129,8 @@ def train(
         advance(1)
         if (step + 1) % every == 0 or step + 1 == settings.steps:
             checked = validation_loss(paradigm, valid, seed)
+            if not math.isfinite(checked):
+                raise FloatingPointError(f"training diverged by step {step + 1}: lower train.lr={settings.lr}")
             better = checked <= min((point[2] for point in log.curve), default=math.inf)
             log = TrainLog(
                 [*log.curve, (step + 1, float(torch.stack(losses).mean()), checked)],

@@ -1,0 +1,167 @@
+"""The commands as a user types them: what they print, how they refuse, what they leave behind."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CONF, ROOT, SMALL
+
+from wordways.__main__ import main, one_line
+from wordways.record import read_records
+
+COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
+SURROUNDINGS = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+TWO = "paradigm=parallel,diffusion_k2"
+
+
+def wordways(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, cwd=folder, env=SURROUNDINGS, capture_output=True, text=True, timeout=300)
+
+
+def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(tmp_path: Path) -> None:
+    first = wordways(tmp_path, *SMALL, TWO)
+    assert first.returncode == 0, first.stderr
+    assert not first.stderr, "progress=false is silent"
+    results = tmp_path / "results" / "list_operations"
+    assert first.stdout.splitlines()[-1] == "report: results/list_operations/report/report.md"
+    for word in ("Quality, list_operations", "parallel", "diffusion_k2", "ms/token", "[0.4219]"):
+        assert word in first.stdout  # one pass of replace_random with n = 4: (3/4)^3
+    assert sorted(path.name for path in results.iterdir()) == ["cells", "config.yaml", "report"]
+    stamps = {path: path.stat().st_mtime_ns for path in (results / "cells").iterdir()}
+    assert len(stamps) == 2
+    again = wordways(tmp_path, *SMALL, TWO)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[2:] == first.stdout.splitlines()[2:]
+    assert {path: path.stat().st_mtime_ns for path in (results / "cells").iterdir()} == stamps
+    (entry,) = yaml.safe_load((results / "config.yaml").read_text())
+    assert shlex.split(entry["command"])[0] == "wordways"
+    assert TWO in shlex.split(entry["command"])
+    assert set(entry["cells"]) == {path.stem for path in stamps}
+
+
+def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Path) -> None:
+    swept = wordways(tmp_path, "-m", *SMALL, "paradigm=diffusion", "paradigm.decoder.steps=1,2,4")
+    assert swept.returncode == 0, swept.stderr
+    records, _ = read_records(tmp_path / "results" / "list_operations")
+    assert len({r.provenance["training"] for r in records}) == 1
+    assert {tuple(r.trace["calls"]) for r in records if r.trace} == {(1,) * 16, (2,) * 16, (4,) * 16}
+    assert "diffusion steps=2" in swept.stdout
+    spans = wordways(tmp_path, *SMALL, "task.instruction=after", "paradigm=autoregressive,parallel", "results=spans")
+    assert spans.returncode == 0
+    assert "skipped: autoregressive, seed 0: autoregressive fills suffix holes; this task asks" in spans.stdout
+
+
+def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
+    done = wordways(tmp_path, *SMALL, "paradigm=parallel", "train.lr=1e30,1e-3")
+    assert done.returncode == 1
+    assert not done.stderr
+    records, _ = read_records(tmp_path / "results" / "list_operations")
+    (failed,) = [r for r in records if r.status == "failed"]
+    assert failed.reason.startswith("Traceback")
+    assert "failed: parallel, seed 0: FloatingPointError: training diverged by step 2: lower train.lr" in done.stdout
+    assert sorted(r.status for r in records) == ["failed", "ok"]
+
+
+def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
+    command = [*COMMAND, *SMALL, "paradigm=parallel,diffusion_k1", "paradigm.decoder.temperature=1", "seed=0,1,2"]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=SURROUNDINGS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    cells, deadline = tmp_path / "results" / "list_operations" / "cells", time.monotonic() + 120
+    while not (cells.is_dir() and any(path.suffix == ".json" for path in cells.iterdir())):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=120)
+    kept, refused = read_records(cells.parent)
+    assert not refused
+    assert 1 <= len(kept) < 6
+    assert running.returncode == 130
+    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 cells are finished and kept"
+    assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
+
+
+REFUSED = {
+    "task=chess": "task=chess: no such choice; there is list_operations, translation",
+    "paradigm=parallel,telepathy": "paradigm=telepathy: no such choice; there is autoregressive, ",
+    "train.steps=0": "train.steps=0: must be at least 1",
+    "train.steps=many": "train.steps=many: input should be a valid integer",
+    "train.stepz=3": "train.stepz=3: no such setting",
+    "+train.stepz=3": "train.stepz=3: no such setting; TrainSettings has steps, batch, lr",
+    "paradigm.decoder.steps=2": "paradigm.decoder.steps=2: no such setting",
+    "task.n=0": "task.n=0: must be",
+    "task.operations=[copy,juggle]": "task.operations[1]=juggle: input should be 'copy', 'reverse'",
+    "measure.timed=99": "measure.timed=99: must be at most 16",
+    "seed=-1": "seed=-1: must be at least 0",
+    "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
+    "backbone.heads=7": "backbone.heads=7: ",
+    "results=/dev/null/here": "results=/dev/null/here: /dev/null is not a folder",
+    "task.n=": "task.n=: ",
+    "=": "=: ",
+}
+
+
+@pytest.mark.parametrize(("wrong", "line"), REFUSED.items())
+def test_bad_input_is_one_line_and_leaves_nothing(
+    wrong: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wordways", "paradigm=autoregressive", wrong])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert printed.err.startswith(f"wordways: {line}")
+    assert printed.err.count("\n") == 1
+    assert not printed.out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_to_is_named_first(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    refused = wordways(tmp_path, *SMALL)
+    assert refused.returncode == 2
+    assert refused.stderr == "wordways: results=results/list_operations: . cannot be written to\n"
+
+
+def test_a_truncated_record_is_run_again(tmp_path: Path, results: Path) -> None:
+    cells = tmp_path / "results" / "list_operations" / "cells"
+    cells.mkdir(parents=True)
+    (cells / "0123456789abcdef.json").write_text('{"schema": 1, "cell"')
+    report = [sys.executable, "-m", "wordways.report", str(cells.parent)]
+    done = subprocess.run(report, env=SURROUNDINGS, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert "not a record: 0123456789abcdef.json: not readable as JSON" in done.stdout
+    for wrong, line in ((tmp_path, "holds no cells folder"), (tmp_path / "nowhere", "holds no cells folder")):
+        done = subprocess.run([*report[:3], str(wrong)], env=SURROUNDINGS, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"wordways-report: {wrong}: {line}\n"
+
+
+def test_help_names_every_choice(tmp_path: Path) -> None:
+    shown = wordways(tmp_path, "--help")
+    assert shown.returncode == 0
+    for path in CONF.glob("*/*.yaml"):
+        assert path.stem in shown.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_everything_that_can_be_set_is_shown(tmp_path: Path) -> None:
+    shown = wordways(tmp_path, "--cfg", "job")
+    assert shown.returncode == 0
+    assert {"paradigm", "task", "backbone", "train", "measure", "seed"} <= set(yaml.safe_load(shown.stdout))
+
+
+def test_unforeseen_errors_are_one_line_too() -> None:
+    assert one_line(ValueError("first\n  second\n"), []) == "first second"
+    assert json.dumps(one_line(ValueError(""), [])) == '""'
