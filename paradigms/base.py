@@ -148,8 +148,9 @@ class Paradigm(ABC, nn.Module):
 
     def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor) -> Tensor:
         """-log p of the truth under the law the decoder draws from, (B, H); 0 where it does not count."""
-        truth_BH = truth_BH.masked_fill(~counted_BH, -100)
-        return F.cross_entropy(ban(logits_BHV, self.never()).transpose(1, 2), truth_BH, reduction="none")
+        truth_N = truth_BH.masked_fill(~counted_BH, -100).flatten()
+        logits_NV = ban(logits_BHV, self.never()).flatten(0, 1)
+        return F.cross_entropy(logits_NV, truth_N, reduction="none").view(truth_BH.shape)
 
     def never(self) -> list[int]:
         """Ids that are never written: mask and padding, and the end where its place is given from outside."""

@@ -14,7 +14,7 @@ def quota(total_B: Tensor, parts_B: Tensor, number_B: Tensor) -> Tensor:
 
 def probability(logits_BHV: Tensor, token_BH: Tensor) -> Tensor:
     """How probable the model finds the token it chose, (B, H)."""
-    return logits_BHV.softmax(-1).gather(2, token_BH[:, :, None]).squeeze(2)
+    return (logits_BHV.gather(2, token_BH[:, :, None]).squeeze(2) - logits_BHV.logsumexp(-1)).exp()
 
 
 Draw = Callable[[], Tensor]

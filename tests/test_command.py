@@ -98,15 +98,15 @@ REFUSED = {
     "train.stepz=3": "train.stepz=3: no such setting",
     "+train.stepz=3": "train.stepz=3: no such setting; TrainSettings has steps, batch, lr",
     "paradigm.decoder.steps=2": "paradigm.decoder.steps=2: no such setting",
-    "task.n=0": "task.n=0: must be",
+    "task.n=0": "task.n=0, alphabet=10: must be 2 <= n <= alphabet <= 26",
     "task.operations=[copy,juggle]": "task.operations[1]=juggle: input should be 'copy', 'reverse'",
     "measure.timed=99": "measure.timed=99: must be at most 16",
     "seed=-1": "seed=-1: must be at least 0",
     "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
-    "backbone.heads=7": "backbone.heads=7: ",
+    "backbone.heads=7": "backbone.width=64, heads=7: must be positive, width a multiple of 2 x heads",
     "results=/dev/null/here": "results=/dev/null/here: /dev/null is not a folder",
     "task.n=": "task.n=: ",
-    "=": "=: ",
+    "=": "Could not override ''",
 }
 
 

@@ -138,6 +138,9 @@ def test_warming_up_goes_on_until_two_windows_agree() -> None:
     endless = iter(range(1, 1000))
     warm_up(lambda: next(endless) ** 3)
     assert next(endless) == 16
+    slow = iter([3e9, 1.0])
+    warm_up(lambda: next(slow))
+    assert next(slow) == 1, "what takes seconds is warm after once"
 
 
 def test_live_bytes_peak_where_tensors_live_together() -> None:

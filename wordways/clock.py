@@ -19,7 +19,8 @@ from torch.utils._pytree import tree_leaves
 
 from paradigms.base import Canvas, Noise, Paradigm
 
-WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm up until medians of windows differ by less than a tenth
+WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm up until medians of windows differ by less than a tenth,
+ENOUGH_NS = 2_000_000_000  # or for so long: what takes seconds is warm after its first run
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,16 @@ def time_all(
 
 
 def warm_up(run: Callable[[], float]) -> None:
+    """Runs until it no longer gets faster; `run` gives its own nanoseconds."""
+    taken: list[float] = []
     last = None
-    for _ in range(WINDOWS):
-        median = statistics.median(run() for _ in range(WINDOW))
-        if last is not None and abs(median - last) < STABLE * last:
-            return
-        last = median
+    while len(taken) < WINDOW * WINDOWS and sum(taken) < ENOUGH_NS:
+        taken.append(run())
+        if len(taken) % WINDOW == 0:
+            median = statistics.median(taken[-WINDOW:])
+            if last is not None and abs(median - last) < STABLE * last:
+                return
+            last = median
 
 
 class LiveBytes(TorchDispatchMode):
