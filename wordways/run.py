@@ -218,7 +218,13 @@ def fill_in(cell: Cell, blank: Record) -> Record:
     return replace(
         blank,
         status="ok",
-        provenance={**blank.provenance, "seconds": seconds, "training": cell.training_key, "curve": log.curve},
+        provenance={
+            **blank.provenance,
+            "seconds": seconds,
+            "training": cell.training_key,
+            "training_seconds": log.seconds,
+            "curve": log.curve,
+        },
         budgets=budgets,
         scores=scores(text.task, examples, texts),
         item_ids=[example.id for example in examples],

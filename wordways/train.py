@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,13 +60,17 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainLog:
-    """What training did. curve: step, training loss since the last point, validation loss, in the paradigm's nats."""
+    """What training did, interruptions left out.
+
+    curve: step, training loss since the last point, validation loss, in the paradigm's nats.
+    """
 
     curve: list[tuple[int, float, float]]
     best_step: int
     tokens: int
     supervised_tokens: int
     flops: int
+    seconds: float
 
 
 def fit(
@@ -104,13 +109,13 @@ def train(
     optimizer = torch.optim.AdamW(
         paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
     )
-    log = TrainLog([], 0, 0, 0, 0)
+    log = TrainLog([], 0, 0, 0, 0, 0.0)
     if (folder / "state.safetensors").is_file():
         log = restore(paradigm, optimizer, folder / "state.safetensors")
     began = log.curve[-1][0] if log.curve else 0
     advance(began)
     every = math.ceil(settings.steps / CHECKS)
-    losses, supervised, tokens, flops = [], [], 0, 0
+    losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
     paradigm.train()
     for step in range(began, settings.steps):
         canvas = stream.canvas(step).to(device)
@@ -138,8 +143,9 @@ def train(
                 log.tokens + tokens,
                 log.supervised_tokens + int(torch.stack(supervised).sum()),
                 log.flops + flops,
+                log.seconds + time.perf_counter() - clock,
             )
-            losses, supervised, tokens, flops = [], [], 0, 0
+            losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
             for name in ["last"] + ["best"] * better:
                 write_atomically(folder / f"{name}.safetensors", save(paradigm.state_dict()))
             write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
