@@ -73,10 +73,13 @@ def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
 
 
 def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
-    """Mean over texts of the median over repeats; of one text, the median's own interval. None without any text."""
+    """Median over texts of the median over repeats; of one text, the median's own interval. None without any text.
+
+    No mean: a text of one token in ten calls would outweigh all others.
+    """
     if not values:
         return None
-    return median(values[0]) if len(values) == 1 else mean([statistics.median(repeats) for repeats in values])
+    return median(values[0]) if len(values) == 1 else median([statistics.median(repeats) for repeats in values])
 
 
 def latency_per_token(record: Record) -> Interval | None:

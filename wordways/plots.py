@@ -52,7 +52,7 @@ CAPTIONS = {
     "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: theory.",
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
-    "order_map": "Order maps: the call at which a position took its final value; the darker, the more of the texts.",
+    "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
 

@@ -165,7 +165,7 @@ def speed_table(rows: Sequence[Row]) -> Table:
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
     repeats = where.config["measure"]["repeats"]
     note = (
-        f"Batch 1 unless @ says otherwise; useful tokens only; means over texts of medians of {repeats} repeats. "
+        f"Batch 1 unless @ says otherwise; useful tokens only; medians over texts of medians of {repeats} repeats. "
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
     )
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
