@@ -1,6 +1,7 @@
 """Multi30k, English to German: captions, the home ground of parallel decoders (Elliott et al., 2016)."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -62,6 +63,7 @@ class Translation(Task):
         import datasets
 
         datasets.disable_progress_bars()
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what fails is said once, by us
         if self.files is None:
             try:
                 rows = datasets.load_dataset(self.name, revision=self.revision, split=HUB_SPLITS[split])

@@ -105,6 +105,7 @@ REFUSED = {
     "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
     "backbone.heads=7": "backbone.width=64, heads=7: must be positive, width a multiple of 2 x heads",
     "results=/dev/null/here": "results=/dev/null/here: /dev/null is not a folder",
+    "results=/proc/here": "results=/proc/here: cannot be written to (No such file or directory)",
     "task.n=": "task.n=: ",
     "=": "Could not override ''",
 }

@@ -36,10 +36,10 @@ def main() -> None:
         results = Path(cells[0].run.results)
         for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
             check_writable(Path(folder))
+        for folder in {cell.run.results for cell in cells}:
+            note_command(Path(folder), arguments, cells)
     except SettingError as error:
         sys.exit(refuse(error))
-    for folder in {cell.run.results for cell in cells}:
-        note_command(Path(folder), arguments, cells)
     try:
         job()
     except KeyboardInterrupt:
@@ -117,14 +117,20 @@ def check_writable(folder: Path) -> None:
 
 
 def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:
-    """Adds to the folder's config.yaml what was asked for, so that the folder says how it can be made again."""
+    """Adds to the folder's config.yaml what was asked for, so that the folder says how it can be made again.
+
+    Raises SettingError where the folder cannot be written to.
+    """
     path = results / "config.yaml"
     asked = [argument for argument in arguments if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
     known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
     entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
     if entry not in known:
-        write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
+        try:
+            write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
+        except OSError as error:  # permissions do not tell all: a file system may be read-only, or full
+            raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
 
 
 def refuse(error: SettingError) -> int:
