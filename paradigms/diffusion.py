@@ -19,7 +19,7 @@ from torch import Tensor
 from paradigms.attention import AttentionRule, everywhere
 from paradigms.backbone import Backbone
 from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.policy import ORDERS, Order, best, hide_exactly, quota
+from paradigms.policy import ORDERS, Order, best, hide_exactly, probability, quota
 from paradigms.sampling import at_least, ban, pick
 
 BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
@@ -29,6 +29,7 @@ BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
 class DiffusionDecoder:
     """order x count x block. steps: passes in all; per_pass: holes a pass; neither: one hole a pass.
 
+    threshold: a pass also writes every hole whose token is at least so probable (Wu et al., 2025).
     block: holes written left to right in blocks of this size, semi-autoregressively.
     """
 
@@ -36,6 +37,7 @@ class DiffusionDecoder:
     order: Order = "random"
     steps: int | None = None
     per_pass: int | None = None
+    threshold: float | None = None
     block: int | None = None
     length: Literal["eos", "oracle", "fixed"] = "eos"
 
@@ -43,8 +45,12 @@ class DiffusionDecoder:
         at_least(self, "temperature", 0)
         for name in ("steps", "per_pass", "block"):
             at_least(self, name, 1)
-        if self.steps is not None and self.per_pass is not None:
-            raise ValueError(f"per_pass={self.per_pass}: cannot go with steps={self.steps}; set one of them to null")
+        counts = [f"{name}={getattr(self, name)}" for name in ("steps", "per_pass", "threshold")]
+        given = [count for count in counts if not count.endswith("=None")]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: cannot go with {given[0]}; set one of them to null")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold={self.threshold}: must be from 0 to 1")
 
 
 class Diffusion(Paradigm):
@@ -89,6 +95,8 @@ class Diffusion(Paradigm):
             token_BH = pick(logits_BHV, how.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
             score_BH = ORDERS[how.order](logits_BHV, token_BH, lambda: noise.uniform(call, rows_B, (H,), ORDER))
             write_BH = best(score_BH, inside_BH, self.count(masks_B, step_B, now_B, blocks_B))
+            if how.threshold is not None:
+                write_BH |= inside_BH & (probability(logits_BHV, token_BH) >= how.threshold)
             ids_BL = ids_BL.scatter(1, at_BH, token_BH.where(write_BH, ids_BL.gather(1, at_BH)))
             open_BH = open_BH & ~write_BH
             yield ids_BL

@@ -30,9 +30,10 @@ class Example:
 class Setting:
     """How a cell wrote its texts, as observed: what theory may depend on.
 
-    measure: "accuracy" or "nats_per_token".  stratum: as in Example.
+    measure: "accuracy", "nats_per_token", "kl" or "gap_bits".  stratum: as in Example.
     quotas: holes written in each pass, every hole once.  order: how positions are chosen; None where the paradigm
-    leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.
+    leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.  threshold: the confidence from
+    which on holes are written together, however many; None where a number says how many.
     """
 
     measure: str
@@ -41,6 +42,7 @@ class Setting:
     order: str | None
     temperature: float
     kind: str
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,6 @@ class Task(ABC):
 
     holes: Holes
     """The hole shape it asks for."""
-
-    fixed_length: bool
-    """Every target has exactly as many tokens as there is room, and nobody writes an end."""
 
     shareable: ClassVar[bool]
     """May its texts be copied into records? False where the data's licence says no."""
@@ -84,12 +83,22 @@ class Task(ABC):
         """All words, where they are known and stand between spaces; else how many pieces to learn from its texts."""
 
     @abstractmethod
-    def room(self, prompt_tokens: int) -> int:
-        """How many tokens a target may have, its end included, after a prompt of that many tokens."""
+    def room(self, prompt_tokens: int) -> int | None:
+        """How many tokens a target may have, its end included, after a prompt of that many tokens.
+
+        None: the holes are as many as the target has tokens, and nobody writes an end.
+        """
 
     @abstractmethod
     def score(self, example: Example, text: str) -> dict[str, float]:
         """Every metric's value for one written text."""
+
+    @abstractmethod
+    def nats(self, example: Example, text: str) -> float | None:
+        """-ln of the text's probability under the law the examples are drawn from; inf where it is impossible.
+
+        None where nobody knows that law.
+        """
 
     @abstractmethod
     def theory(self, setting: Setting) -> Theory | None:

@@ -1,8 +1,9 @@
 """Short lists, simple orders: the tasks on which the price of writing tokens independently is known exactly.
 
 After ParallelBench (Kang et al., 2025). Given n distinct items and an operation, write the resulting list. Copy,
-reverse, sort and replace_index have one right answer. replace_random (replace any one item by F) has n, shuffle has
-n!, the identity among them; written together, tokens that depend on each other go wrong at a rate known in advance.
+reverse, sort, and replacing, inserting or removing at an index have one right answer. replace_random (replace any one
+item by F) has n, shuffle has n!, the identity among them; written together, tokens that depend on each other go wrong
+at a rate known in advance.
 """
 
 import hashlib
@@ -19,8 +20,10 @@ from tasks.metrics.base import Metric
 
 FILLER, NO_INDEX = "F", "-"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-Operation = Literal["copy", "reverse", "sort", "replace_index", "replace_random", "shuffle"]
-ONE_ANSWER = ("copy", "reverse", "sort", "replace_index")
+Operation = Literal["copy", "reverse", "sort", "replace_index", "insert", "remove", "replace_random", "shuffle"]
+INDEXED = ("replace_index", "insert", "remove")
+ONE_ANSWER = ("copy", "reverse", "sort", *INDEXED)
+LENGTHENS = {"insert": 1, "remove": -1}
 
 
 class ListOperations(Task):
@@ -33,7 +36,6 @@ class ListOperations(Task):
     generated = True
     shareable = True
     not_for_training = frozenset[str]()
-    fixed_length = True
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(
@@ -67,7 +69,7 @@ class ListOperations(Task):
             items = rng.sample(self.letters, self.n)
         index = rng.randrange(self.n)
         words = [*items]
-        instruction = f"{operation} {index + 1 if operation == 'replace_index' else NO_INDEX}"
+        instruction = f"{operation} {index + 1 if operation in INDEXED else NO_INDEX}"
         match operation:
             case "reverse":
                 words.reverse()
@@ -75,6 +77,10 @@ class ListOperations(Task):
                 words.sort()
             case "replace_index" | "replace_random":
                 words[index] = FILLER
+            case "insert":
+                words.insert(index, FILLER)
+            case "remove":
+                del words[index]
             case "shuffle":
                 rng.shuffle(words)
         prompt, suffix = f"{' '.join(items)} {instruction}", ""
@@ -85,8 +91,8 @@ class ListOperations(Task):
     def vocabulary(self) -> Sequence[str]:
         return [*self.letters, FILLER, *self.operations, *(str(i + 1) for i in range(self.n)), NO_INDEX]
 
-    def room(self, prompt_tokens: int) -> int:
-        return self.n
+    def room(self, prompt_tokens: int) -> None:
+        return None
 
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where the text is in the set of right answers, else 0."""
@@ -101,18 +107,25 @@ class ListOperations(Task):
                 right = text == example.target
         return {"accuracy": float(right)}
 
+    def nats(self, example: Example, text: str) -> float:
+        answers = {"replace_random": self.n, "shuffle": math.factorial(self.n)}.get(example.stratum, 1)
+        return math.log(answers) if self.score(example, text)["accuracy"] else math.inf
+
     def theory(self, setting: Setting) -> Theory | None:
-        if setting.kind == "pseudo" or sum(setting.quotas) != self.n:
-            return None
+        if setting.kind == "pseudo" or setting.measure == "kl":
+            return None  # kl: of a uniform law nats_per_token says as much
+        if setting.measure == "gap_bits":
+            return Theory(total_correlation(setting.stratum, self.n), "gap_bits")
         if setting.measure == "nats_per_token":
             return self.loss_theory(setting)
         if setting.stratum in ONE_ANSWER:
             return Theory(1.0, "one_answer")
-        if setting.order not in (None, "random", "left_to_right"):
+        if setting.threshold is not None:
+            return self.threshold_theory(setting, setting.threshold)
+        if setting.order not in (None, "random", "left_to_right") or sum(setting.quotas) != self.n:
             return None  # an order that looks at what was predicted changes the law
-        value = {"shuffle": shuffle_accuracy, "replace_random": replace_random_accuracy}[setting.stratum](
-            setting.quotas, setting.temperature
-        )
+        formula = {"shuffle": shuffle_accuracy, "replace_random": replace_random_accuracy}[setting.stratum]
+        value = formula(setting.quotas, setting.temperature)
         if value is None:
             return None
         if value in (0.0, 1.0):
@@ -120,19 +133,30 @@ class ListOperations(Task):
         one_pass = "_one_pass" if len(setting.quotas) == 1 else ""
         return Theory(value, f"{setting.stratum}{one_pass}")
 
+    def threshold_theory(self, setting: Setting, threshold: float) -> Theory | None:
+        """Greedy, every hole at least as sure as the threshold at once: what can be said without knowing how ties fall.
+
+        With m holes left a shuffled item is 1/m sure, and an item that may be replaced (m - 1)/m.
+        """
+        if setting.temperature > 0 or setting.order != "confidence":
+            return None
+        if setting.stratum == "shuffle":
+            return Theory(1.0, "no_independence_assumed") if threshold > 1 / 2 else None
+        surest = (self.n - 1) / self.n
+        return Theory(1.0, "no_independence_assumed") if threshold > surest else Theory(0.0, "never")
+
     def loss_theory(self, setting: Setting) -> Theory | None:
         """Cross-entropy of the true law, nats a token, of texts written as the likelihood says they are.
 
         A bound is taken over all orders one hole at a time; an exact value over the passes that were made.
         """
-        quotas = [1] * self.n if setting.kind == "bound" else setting.quotas
-        if setting.kind == "exact" and setting.order not in (None, "left_to_right"):
+        holes = self.n + LENGTHENS.get(setting.stratum, 0)
+        if setting.kind == "bound":
+            return Theory(chain_entropy(setting.stratum, [1] * holes) / holes, "chain_loss")
+        if setting.order not in (None, "left_to_right") or sum(setting.quotas) != holes:
             return None
-        left, nats = self.n, 0.0
-        for count in quotas:
-            nats += count * hole_entropy(setting.stratum, left, self.n)
-            left -= count
-        return Theory(nats / self.n, "one_pass_loss" if len(quotas) == 1 else "chain_loss")
+        nats = chain_entropy(setting.stratum, setting.quotas)
+        return Theory(nats / holes, "one_pass_loss" if len(setting.quotas) == 1 else "chain_loss")
 
     def data_hash(self) -> str:
         return "generated"
@@ -176,6 +200,20 @@ def replace_random_accuracy(quotas: Sequence[int], temperature: float) -> float 
         none_yet *= (1 - chance) ** count
         left -= count
     return value
+
+
+def chain_entropy(operation: str, quotas: Sequence[int]) -> float:
+    """Nats of a text whose holes are written so many at a time, each pass as if its holes were independent."""
+    left, nats = sum(quotas), 0.0
+    for count in quotas:
+        nats += count * hole_entropy(operation, left, sum(quotas))
+        left -= count
+    return nats
+
+
+def total_correlation(operation: str, n: int) -> float:
+    """C = sum_i H(y_i | x) - H(y | x), bits: what is lost when all holes are written at once."""
+    return (chain_entropy(operation, [n]) - chain_entropy(operation, [1] * n)) / math.log(2)
 
 
 def hole_entropy(operation: str, left: int, n: int) -> float:

@@ -25,7 +25,6 @@ class Translation(Task):
 
     holes = "suffix"
     generated = False
-    fixed_length = False
     not_for_training = frozenset({"test"})
     shareable = False  # research-only images behind the captions: records keep scores and outputs, not the data
     metrics: Sequence[Metric] = (Bleu(), Chrf())
@@ -94,6 +93,9 @@ class Translation(Task):
 
     def score(self, example: Example, text: str) -> dict[str, float]:
         return {metric.name: metric.item(text, example.references) for metric in self.metrics}
+
+    def nats(self, example: Example, text: str) -> None:
+        return None
 
     def theory(self, setting: Setting) -> Theory | None:
         return None

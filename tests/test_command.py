@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from wordways.__main__ import main, one_line
 from wordways.record import read_records
 
 COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
-SURROUNDINGS = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+OWN = tempfile.mkdtemp()  # a device lock of our own: other runs on this machine neither wait for us nor we for them
+SURROUNDINGS = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TMPDIR": OWN}
 TWO = "paradigm=parallel,diffusion_k2"
 
 
@@ -90,8 +92,9 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 
+TASKS = ", ".join(sorted(path.stem for path in (CONF / "task").glob("*.yaml")))
 REFUSED = {
-    "task=chess": "task=chess: no such choice; there is list_operations, translation",
+    "task=chess": f"task=chess: no such choice; there is {TASKS}",
     "paradigm=parallel,telepathy": "paradigm=telepathy: no such choice; there is autoregressive, ",
     "train.steps=0": "train.steps=0: must be at least 1",
     "train.steps=many": "train.steps=many: input should be a valid integer",

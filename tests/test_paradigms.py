@@ -54,7 +54,7 @@ def test_same_seed_same_text_whatever_the_batch(preset: str) -> None:
 
 
 def test_another_seed_another_text_where_anything_is_drawn(preset: str) -> None:
-    paradigm = tiny(preset, "decoding.temperature=1")
+    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
     canvas = suffix_canvas([[3, 4, 5, 1]] * 8, 6)
     one, other = ([ids.tolist() for ids in decoded(paradigm, canvas, [f"{s}{i}" for i in range(8)])] for s in "ab")
     assert one != other

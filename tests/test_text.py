@@ -16,7 +16,7 @@ from wordways.text import EOS, MASK, PAD, Stream, Text, build_text
 class Sentences(Task):
     """A data set of natural lengths, in memory."""
 
-    holes, fixed_length, shareable, generated = "suffix", False, True, False
+    holes, shareable, generated = "suffix", True, False
     not_for_training = frozenset[str]()
     strata: Sequence[str] = ("",)
     metrics = (Accuracy(),)
@@ -35,6 +35,9 @@ class Sentences(Task):
 
     def score(self, example: Example, text: str) -> dict[str, float]:
         return {"accuracy": float(text == example.target)}
+
+    def nats(self, example: Example, text: str) -> None:
+        return None
 
     def theory(self, setting: Setting) -> Theory | None:
         return None

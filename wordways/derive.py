@@ -4,9 +4,11 @@ s_i is the time after which position i no longer changes, tau_i the latest s_j w
 """
 
 import itertools
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scipy.stats import kendalltau
@@ -36,20 +38,40 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
     """Sum of nats over sum of tokens; the interval is over items, all of which weigh alike where lengths are equal."""
     law = record.likelihood
-    if law is None:
+    return None if law is None else per_token(record, stratum, law["nats"])
+
+
+def kl_per_token(record: Record, stratum: str) -> Interval | None:
+    """KL(q || p) of the model's law p from the true law q, nats a token: the mean of ln q(x) - ln p(x), x drawn from q.
+
+    Of a bound its slack is a part.
+    """
+    law = record.likelihood
+    if law is None or not law.get("law_nats"):
         return None
-    rows = [
-        (nats, tokens)
-        for item, nats, tokens in zip(law["item_ids"], law["nats"], law["tokens"], strict=True)
-        if record.strata[item] == stratum
-    ]
+    return per_token(record, stratum, [p - q for p, q in zip(law["nats"], law["law_nats"], strict=True)])
+
+
+def per_token(record: Record, stratum: str, values: Sequence[float]) -> Interval | None:
+    """Of values by likelihood item: their sum over the sum of tokens."""
+    law = record.likelihood or {}
+    items = zip(law["item_ids"], values, law["tokens"], strict=True)
+    rows = [(value, tokens) for item, value, tokens in items if record.strata[item] == stratum]
     if not rows:
         return None
-    spread = mean([nats / tokens for nats, tokens in rows])
-    value = sum(nats for nats, _ in rows) / sum(tokens for _, tokens in rows)
-    return Interval(
-        value, value - spread.value + spread.low, value - spread.value + spread.high, spread.method, spread.n
-    )
+    spread = mean([value / tokens for value, tokens in rows])
+    value = sum(value for value, _ in rows) / sum(tokens for _, tokens in rows)
+    return replace(spread, value=value, low=value - spread.value + spread.low, high=value - spread.value + spread.high)
+
+
+def gap_bits(at_once: Record, one_by_one: Record, stratum: str) -> Interval | None:
+    """What independence costs, bits a text: difference of two likelihoods of the same texts, paired by item."""
+    both = [record.likelihood for record in (at_once, one_by_one)]
+    if both[0] is None or both[1] is None or both[0]["item_ids"] != both[1]["item_ids"]:
+        return None
+    pairs = zip(both[0]["item_ids"], both[0]["nats"], both[1]["nats"], strict=True)
+    bits = [(high - low) / math.log(2) for item, high, low in pairs if at_once.strata[item] == stratum]
+    return mean(bits) if bits else None
 
 
 def alone(record: Record) -> list[Timing]:
@@ -183,6 +205,16 @@ def order_correlation(record: Record) -> float | None:
         if len(set(settled)) > 1
     ]
     return statistics.mean(values) if values else None
+
+
+def holes(record: Record, stratum: str) -> int:
+    """Of a stratum's first traced text."""
+    trace = record.trace or {}
+    return next(
+        len(filled)
+        for item, filled in zip(trace["items"], trace["filled"], strict=True)
+        if record.strata[item] == stratum
+    )
 
 
 def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:

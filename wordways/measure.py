@@ -124,7 +124,10 @@ def tidy(value: float) -> float | int:
 
 @torch.inference_mode()
 def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int], None]) -> dict[str, Any]:
-    """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item."""
+    """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item.
+
+    Beside the model's stand those of the true law, where the task knows it.
+    """
     taken: Counter[str] = Counter()
     chosen = []
     for index, example in enumerate(subject.examples):
@@ -148,7 +151,9 @@ def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int]
             found[index] = (nats, se, tokens)
         advance(len(indices))
     columns = zip(*(found[index] for index in chosen), strict=True)
-    return {"kind": kind, "item_ids": [subject.examples[index].id for index in chosen]} | {
+    asked = [subject.examples[index] for index in chosen]
+    law = [subject.text.task.nats(example, example.target) for example in asked]
+    return {"kind": kind, "item_ids": [example.id for example in asked], "law_nats": None if None in law else law} | {
         name: list(column) for name, column in zip(("nats", "se", "tokens"), columns, strict=True)
     }
 

@@ -1,8 +1,9 @@
 """Every cell beside what theory demands of it: value, tolerance, interval, holds or not."""
 
 import inspect
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,58 +11,82 @@ from typing import Any
 import yaml
 
 from tasks.base import Setting, Task
-from wordways.derive import nats_per_token, quality, quotas
+from wordways.derive import gap_bits, holes, kl_per_token, nats_per_token, quality, quotas
 from wordways.record import Record, canonical
 from wordways.settings import build, locate
 from wordways.stats import Interval
 
 TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
+MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
+    "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
+    "nats_per_token": nats_per_token,
+    "kl": kl_per_token,
+}
 UNCUT = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 
 
-def oracle_lines(records: list[Record]) -> list[dict[str, Any]]:
+def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
     """One entry a cell, stratum and measure whose theory is defined, in a fixed order, whether it holds or not."""
-    lines = [line for record in records if record.status == "ok" for line in lines_of(record)]
+    done = [record for record in records if record.status == "ok"]
+    lines = [line for record in done for line in lines_of(record)] + list(gap_lines(done))
     return sorted(
-        lines, key=lambda line: (line["task"], line["measure"], line["paradigm"], line["preset"], line["seed"])
+        lines,
+        key=lambda line: (line["task"], line["n"], line["measure"], line["paradigm"], line["preset"], line["seed"]),
     )
 
 
 def lines_of(record: Record) -> Iterator[dict[str, Any]]:
+    """What theory says of a record by itself."""
     decoder = record.config["paradigm"]["decoder"]
     if record.likelihood is None or any(decoder.get(name, uncut) != uncut for name, uncut in UNCUT.items()):
         return
     for stratum in record.groups():
-        written = quotas(record, stratum)
-        if written is None:
-            continue
-        for measure, measured in (
-            ("accuracy", quality(record, "accuracy", stratum)),
-            ("nats_per_token", nats_per_token(record, stratum)),
-        ):
-            setting = Setting(
-                measure, stratum, written, decoder.get("order"), decoder["temperature"], record.likelihood["kind"]
-            )
-            line = judge(record, setting, measured)
+        for measure, value in MEASURES.items():
+            line = judge(record, measure, stratum, value(record, stratum))
             if line is not None:
                 yield line
 
 
-def judge(record: Record, setting: Setting, measured: Interval | None) -> dict[str, Any] | None:
+def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """What theory says of a paradigm that writes all at once beside one that writes one by one, trained alike."""
+    twins: dict[str, list[Record]] = {}
+    for record in records:
+        alike = {name: record.config[name] for name in ("task", "backbone", "train", "seed", "device", "dtype")}
+        if record.likelihood is not None and record.likelihood["kind"] == "exact":
+            twins.setdefault(canonical(alike), []).append(record)
+    for group in twins.values():
+        for at_once, one_by_one in itertools.permutations(group, 2):
+            for stratum in at_once.groups():
+                passes = [quotas(record, stratum) for record in (at_once, one_by_one)]
+                if passes[0] and passes[1] and len(passes[0]) == 1 < max(passes[0]) and set(passes[1]) == {1}:
+                    line = judge(at_once, "gap_bits", stratum, gap_bits(at_once, one_by_one, stratum))
+                    if line is not None:
+                        yield line
+
+
+def judge(record: Record, measure: str, stratum: str, measured: Interval | None) -> dict[str, Any] | None:
+    decoder, written = record.config["paradigm"]["decoder"], quotas(record, stratum)
+    threshold = decoder.get("threshold")
+    if measured is None or record.likelihood is None or (written is None and threshold is None):
+        return None
+    setting = Setting(
+        measure, stratum, written or (), decoder.get("order"), decoder["temperature"], record.likelihood["kind"],
+        threshold,
+    )  # fmt: skip
     theory = task_of(canonical(record.config["task"])).theory(setting)
-    if theory is None or measured is None:
+    if theory is None:
         return None
     tolerance = tolerances()[module(record.config["task"])][theory.tolerance]
     return {
         "task": module(record.config["task"]),
-        "operation": setting.stratum,
-        "measure": setting.measure,
-        "n": sum(setting.quotas),
-        "k": max(setting.quotas),
-        "quotas": list(setting.quotas),
+        "operation": stratum,
+        "measure": measure,
+        "n": holes(record, stratum),
+        "k": max(written) if written and threshold is None else None,
+        "quotas": list(written) if written else None,
         "order": setting.order,
         "temperature": setting.temperature,
-        "threshold": None,
+        "threshold": setting.threshold,
         "paradigm": module(record.config["paradigm"]),
         "preset": record.config["preset"],
         "seed": record.config["seed"],

@@ -7,10 +7,20 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from wordways.contrasts import contrast_table
 from wordways.oracles import oracle_lines
 from wordways.record import canonical, read_records, write_atomically
 from wordways.rows import rows_of
-from wordways.tables import budget_table, data_frame, likelihood_table, missing_lines, quality_table, speed_table
+from wordways.tables import (
+    Table,
+    budget_table,
+    data_frame,
+    likelihood_table,
+    missing_lines,
+    oracle_table,
+    quality_table,
+    speed_table,
+)
 
 
 def write_report(results: Path) -> str:
@@ -24,24 +34,30 @@ def write_report(results: Path) -> str:
         group = list(of_task)
         headline = [quality_table(group), speed_table(group)]
         shown += [table.plain() for table in headline]
-        for table in (*headline, likelihood_table(group), budget_table(group)):
-            write_atomically(folder / f"{table.name}.md", table.markdown())
-            write_atomically(folder / f"{table.name}.tex", table.latex())
-            write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
+        contrasts = contrast_table(group)
+        for table in (*headline, *([contrasts] if contrasts else []), likelihood_table(group), budget_table(group)):
+            save_table(table, folder)
             page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
     if rows:
         write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
     lines = oracle_lines(records)
     if lines:
-        kept = sum(line["holds"] for line in lines)
-        page.append(f"{kept} of {len(lines)} cells with an exact answer hold.\n")
-        shown.append(f"{kept} of {len(lines)} cells with an exact answer hold.")
+        table = oracle_table(lines)
+        save_table(table, folder)
+        page.append(table.markdown())
+        shown.append(table.note)
         write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
     missing = missing_lines(records) + [f"not a record: {reason}" for reason in refused]
     page += [f"- {line}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
     return "\n".join([*shown, *missing, f"report: {folder / 'report.md'}"])
+
+
+def save_table(table: Table, folder: Path) -> None:
+    write_atomically(folder / f"{table.name}.md", table.markdown())
+    write_atomically(folder / f"{table.name}.tex", table.latex())
+    write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
 
 
 def main() -> None:

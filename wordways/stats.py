@@ -1,10 +1,11 @@
 """Intervals, each with its name: every number in a report says how sure it is and by what method."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -37,18 +38,71 @@ def mean(values: Sequence[float]) -> Interval:
 
 
 def median(values: Sequence[float]) -> Interval:
-    """Median, the distribution-free interval between two order statistics: for raw timings."""
+    """Median, the distribution-free interval between two order statistics: for raw timings.
+
+    Few values leave no choice of level: the method names the one that the interval has, at least the nominal.
+    """
     ordered, n = sorted(values), len(values)
-    below = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
-    method = "order statistics" if below > 0 else "range"
-    below = max(0, below - 1)
+    below = max(0, int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)) - 1)
+    level = 1 - 2 * stats.binom.cdf(below, n, 0.5)
+    method = f"order statistics, {level:.1%}" if level >= LEVEL else "range"
     return Interval(float(np.median(ordered)), ordered[below], ordered[n - 1 - below], method, n)
 
 
 def pooled(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]) -> Interval:
     """A metric of summed item statistics, percentile bootstrap over items (Koehn, 2004), seeded."""
+    return bootstrap(rows, value)[0]
+
+
+def bootstrap(
+    rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]
+) -> tuple[Interval, Sequence[float]]:
+    """The interval and the resampled values it was read from."""
     table, rng = np.asarray(rows, dtype=float), np.random.default_rng(0)
     counts = rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=RESAMPLES)
     drawn = [value(sums) for sums in counts @ table]
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value(table.sum(0)), float(low), float(high), "percentile bootstrap", len(table))
+    return Interval(value(table.sum(0)), float(low), float(high), "percentile bootstrap", len(table)), drawn
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference, second minus first, of two rows measured on identical items, and the p-value of no difference."""
+
+    difference: Interval
+    p: float
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Contrast:
+    """Over items or seeds that both have: Student's t on the differences; for shares of 1 McNemar's p-value."""
+    differences = [b - a for a, b in zip(first, second, strict=True)]
+    interval = mean(differences)
+    if set(first) | set(second) <= {0, 1}:
+        p = mcnemar(first, second)
+    elif len(set(differences)) == 1:
+        p = float(differences[0] == 0)
+    else:
+        p = float(stats.ttest_1samp(differences, 0.0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    return Contrast(replace(interval, method=f"paired {interval.method}"), p)
+
+
+def paired_pooled(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]
+) -> Contrast:
+    """The same of a metric of summed item statistics: both rows of an item are drawn together (Koehn, 2004)."""
+    both, width = [[*a, *b] for a, b in zip(first, second, strict=True)], len(first[0])
+    interval, drawn = bootstrap(both, lambda sums: value(sums[width:]) - value(sums[:width]))
+    beyond = min(sum(d <= 0 for d in drawn), sum(d >= 0 for d in drawn))
+    return Contrast(replace(interval, method="paired bootstrap"), min(1.0, 2 * max(beyond, 1) / len(drawn)))
+
+
+def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
+    """P-value of equal shares of 1 on identical items, exact, from the items that tell them apart (McNemar, 1947)."""
+    gained = sum(b > a for a, b in zip(first, second, strict=True))
+    lost = sum(b < a for a, b in zip(first, second, strict=True))
+    return 1.0 if gained + lost == 0 else float(stats.binomtest(gained, gained + lost).pvalue)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """P-values adjusted for how many are looked at, step down (Holm, 1979)."""
+    return multipletests(values, method="holm")[1].tolist() if len(values) else []  # pyright: ignore

@@ -204,6 +204,27 @@ def budget_table(rows: Sequence[Row]) -> Table:
     return Table(f"budgets_{rows[0].task}", f"Budgets, {rows[0].task}", note, pd.DataFrame(frame))
 
 
+def oracle_table(lines: Sequence[Mapping[str, Any]]) -> Table:
+    """Theory, measured, interval, holds or not, line by line."""
+    frame = [
+        {
+            "": f"{line['preset']}, seed {line['seed']}",
+            "task": f"{line['task']}, n = {line['n']}",
+            "stratum": line["operation"],
+            "measure": line["measure"],
+            "theory": f"{line['theory']:.4f}",
+            "± allowed": f"{line['tolerance']:g}",
+            "measured": f"{line['measured']:.4f}",
+            "95 % interval": f"{line['low']:.4f} to {line['high']:.4f}",
+            "holds": "yes" if line["holds"] else "NO",
+        }
+        for line in lines
+    ]
+    kept = sum(line["holds"] for line in lines)
+    note = f"{kept} of {len(lines)} cells with an exact answer hold."
+    return Table("oracles", "Theory and measurement", note, pd.DataFrame(frame))
+
+
 def rounded(interval: Interval | None, scale: float) -> str:
     """Three significant digits; a dash where there is no value."""
     if interval is None:

@@ -30,12 +30,16 @@ CHUNK, CHUNKS_KEPT = 4096, 64  # generated examples are encoded so many at a tim
 
 @dataclass(frozen=True)
 class Encoded:
-    """One example in ids; the prompt closes with an end token. room: holes when the length is not given."""
+    """One example in ids; the prompt closes with an end token.
+
+    room: holes when the length is not given.  ends: end tokens that fill up a target, as many as fit.
+    """
 
     prompt: list[int]
     target: list[int]
     suffix: list[int]
     room: int
+    ends: int
 
 
 class Text:
@@ -52,20 +56,20 @@ class Text:
 
         prompts, targets = ids(e.prompt for e in examples), ids(e.target for e in examples)
         suffixes = ids(e.suffix for e in examples)
-        return [
-            Encoded([*prompt, EOS], target, suffix, self.task.room(len(prompt)))
-            for prompt, target, suffix in zip(prompts, targets, suffixes, strict=True)
-        ]
+        rows = []
+        for prompt, target, suffix in zip(prompts, targets, suffixes, strict=True):
+            room = self.task.room(len(prompt))
+            ends = 0 if room is None else max(1, room - len(target))
+            rows.append(Encoded([*prompt, EOS], target, suffix, len(target) if room is None else room, ends))
+        return rows
 
     def truth(self, rows: Sequence[Encoded], exact: Sequence[bool]) -> Canvas:
         """The canvas with its holes filled in; exact: as many holes as tokens, else the room, closed by end tokens."""
-        given = [row.target if fit and row.target else self.closed(row) for row, fit in zip(rows, exact, strict=True)]
+        given = [
+            row.target if fit and row.target else row.target + [EOS] * row.ends
+            for row, fit in zip(rows, exact, strict=True)
+        ]
         return self.lay(rows, given)
-
-    def closed(self, row: Encoded) -> list[int]:
-        if self.task.fixed_length:
-            return row.target
-        return row.target + [EOS] * max(1, row.room - len(row.target))
 
     def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
         """The canvas to decode. oracle: as many holes as the reference has tokens; else as many as there is room."""

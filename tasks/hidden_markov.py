@@ -1,0 +1,20 @@
+"""A language with hidden states: what may follow depends on all that came before."""
+
+import numpy as np
+
+from tasks.chain import Chain, sparse
+from tasks.language import Language
+
+
+class HiddenMarkov(Language):
+    """states, symbols: of the chain.  n: symbols in a text.  law: seed of the tables.
+
+    branches: how many states can follow a state, how many symbols it can say; all others are impossible.
+    """
+
+    def __init__(self, states: int, symbols: int, n: int, branches: int, law: int):
+        if not 1 <= branches <= min(states, symbols):
+            raise ValueError(f"branches={branches}: must be from 1 to the fewer of states={states}, symbols={symbols}")
+        rng = np.random.default_rng(law)
+        moves, says = sparse(rng, states, states, branches), sparse(rng, states, symbols, branches)
+        super().__init__(Chain(np.full(states, 1 / states), moves, says, n), law)

@@ -1,0 +1,135 @@
+"""Latin squares: sixteen tokens of which almost every one depends on almost every other.
+
+After ParallelBench (Kang et al., 2025). Write any 4 x 4 square in which no row and no column repeats a symbol, row by
+row. All 576 squares are right answers, so the task has no instances to split: what is judged is the law.
+"""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Metric
+
+SIZE = 4
+CELLS = SIZE * SIZE
+SYMBOLS = "abcd"
+Square = tuple[str, ...]
+
+
+class LatinSquare(Task):
+    """Prompt: nothing; target: sixteen symbols."""
+
+    holes = "suffix"
+    generated = True
+    shareable = True
+    not_for_training = frozenset[str]()
+    strata: Sequence[str] = ("latin_square",)
+    metrics: Sequence[Metric] = (Accuracy(),)
+
+    def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
+        for number in itertools.count(first):
+            square = random.Random(f"{split}-{number}").choice(squares())
+            yield Example(f"{split}-{number}", "", " ".join(square), stratum="latin_square")
+
+    def vocabulary(self) -> Sequence[str]:
+        return [*SYMBOLS]
+
+    def room(self, prompt_tokens: int) -> None:
+        return None
+
+    @cached_property
+    def right(self) -> frozenset[str]:
+        return frozenset(" ".join(square) for square in squares())
+
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """accuracy: 1 where the text is a Latin square."""
+        return {"accuracy": float(text in self.right)}
+
+    def nats(self, example: Example, text: str) -> float:
+        return math.log(len(squares())) if text in self.right else math.inf
+
+    def theory(self, setting: Setting) -> Theory | None:
+        if setting.kind == "pseudo" or setting.measure == "kl":
+            return None
+        if setting.measure == "gap_bits":
+            return Theory((CELLS * math.log(SIZE) - math.log(len(squares()))) / math.log(2), "gap_bits")
+        if setting.threshold is not None or sum(setting.quotas) != CELLS:
+            return None
+        one_by_one, one_pass = max(setting.quotas) == 1, len(setting.quotas) == 1
+        if setting.measure == "nats_per_token":
+            if setting.kind == "bound" or one_by_one:
+                return Theory(math.log(len(squares())) / CELLS, "chain_loss")
+            return Theory(math.log(SIZE), "one_pass_loss") if one_pass else None
+        if one_by_one:
+            return Theory(1.0, "no_independence_assumed")
+        if setting.temperature != 1 or not (setting.order == "random" or one_pass):
+            return None
+        return Theory(independent_accuracy(setting.quotas), "latin_square")
+
+    def data_hash(self) -> str:
+        return "generated"
+
+    def training_hash(self) -> str:
+        return "generated"
+
+
+@lru_cache(maxsize=1)
+def squares() -> list[Square]:
+    """All 576, in a fixed order."""
+    rows = list(itertools.permutations(SYMBOLS))
+    found: list[tuple[tuple[str, ...], ...]] = [()]
+    for _ in range(SIZE):
+        found = [
+            (*above, row)
+            for above in found
+            for row in rows
+            if all(new != old for other in above for new, old in zip(row, other, strict=True))
+        ]
+    return [tuple(itertools.chain(*square)) for square in found]
+
+
+@lru_cache(maxsize=16)
+def independent_accuracy(quotas: tuple[int, ...]) -> float:
+    """Chance of a right square when each pass draws its cells independently, positions in random order.
+
+    With y a square, S the cells already written and A a pass's cells, a square is written with probability
+    sum over ordered passes of prod p(y_i | y_S), i in A; p is the share of the squares agreeing with y on S that agree
+    on i too. That depends on the square's kind only: 432 of 576 are like the cyclic group's table, 144 like Klein's.
+    """
+    cyclic = tuple(SYMBOLS[(row + column) % SIZE] for row in range(SIZE) for column in range(SIZE))
+    klein = tuple(SYMBOLS[row ^ column] for row in range(SIZE) for column in range(SIZE))
+    return 432 * chance_of(cyclic, quotas) + 144 * chance_of(klein, quotas)
+
+
+def chance_of(square: Square, quotas: tuple[int, ...]) -> float:
+    """The chance that just this square is written; sets of cells are the bits of a number."""
+    sets = np.arange(1 << CELLS)
+    agreeing = np.zeros(1 << CELLS)
+    for other in squares():
+        agreeing[sum(1 << i for i in range(CELLS) if other[i] == square[i])] += 1
+    for i in range(CELLS):  # from squares that agree on exactly these cells to those that agree on at least these
+        without = sets[(sets >> i) & 1 == 0]
+        agreeing[without] += agreeing[without | 1 << i]
+    sizes = sum((sets >> i) & 1 for i in range(CELLS))
+    value, written = np.ones(1 << CELLS), CELLS
+    for count in reversed(quotas):
+        written -= count
+        before = sets[sizes == written]
+        total, ways = np.zeros(len(before)), math.comb(CELLS - written, count)
+        for cells in itertools.combinations(range(CELLS), count):
+            mask = sum(1 << i for i in cells)
+            free = (before & mask) == 0
+            chosen = before[free]
+            chances = value[chosen | mask]
+            for i in cells:
+                chances = chances * agreeing[chosen | 1 << i] / agreeing[chosen]
+            total[free] += chances / ways
+        value = np.zeros(1 << CELLS)
+        value[before] = total
+    return float(value[0])
