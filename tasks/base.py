@@ -1,7 +1,7 @@
 """What a task must say: its examples as plain text, how a written text is judged, what theory demands of the judge."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -98,6 +98,13 @@ class Task(ABC):
         """-ln of the text's probability under the law the examples are drawn from; inf where it is impossible.
 
         None where nobody knows that law.
+        """
+
+    @abstractmethod
+    def conditionals(self, known: Sequence[str | None]) -> Sequence[Mapping[str, float]] | None:
+        """The exact law of every word given the known others; None where nobody knows it.
+
+        Raises ValueError where what is known is impossible.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ and still write texts that the language does not have (after Feng et al., 2025).
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from tasks.base import Example, Setting, Split, Task, Theory
@@ -51,6 +51,11 @@ class Language(Task):
         known = {word: i for i, word in enumerate(self.vocabulary())}
         ids = [known.get(word, -1) for word in text.split()]
         return math.inf if len(ids) != self.n or -1 in ids else self.chain.nats(ids)
+
+    def conditionals(self, known: Sequence[str | None]) -> Sequence[Mapping[str, float]]:
+        words = list(self.vocabulary())
+        law_NV = self.chain.infill_law([None if word is None else words.index(word) for word in known])
+        return [dict(zip(words, law_V.tolist(), strict=True)) for law_V in law_NV]
 
     @cached_property
     def lost(self) -> float:

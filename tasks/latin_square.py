@@ -54,6 +54,9 @@ class LatinSquare(Task):
     def nats(self, example: Example, text: str) -> float:
         return math.log(len(squares())) if text in self.right else math.inf
 
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
     def theory(self, setting: Setting) -> Theory | None:
         if setting.kind == "pseudo" or setting.measure == "kl":
             return None

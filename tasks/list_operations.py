@@ -111,6 +111,9 @@ class ListOperations(Task):
         answers = {"replace_random": self.n, "shuffle": math.factorial(self.n)}.get(example.stratum, 1)
         return math.log(answers) if self.score(example, text)["accuracy"] else math.inf
 
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
     def theory(self, setting: Setting) -> Theory | None:
         if setting.kind == "pseudo" or setting.measure == "kl":
             return None  # kl: of a uniform law nats_per_token says as much

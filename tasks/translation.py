@@ -97,6 +97,9 @@ class Translation(Task):
     def nats(self, example: Example, text: str) -> None:
         return None
 
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
     def theory(self, setting: Setting) -> Theory | None:
         return None
 

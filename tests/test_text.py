@@ -39,6 +39,9 @@ class Sentences(Task):
     def nats(self, example: Example, text: str) -> None:
         return None
 
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
     def theory(self, setting: Setting) -> Theory | None:
         return None
 

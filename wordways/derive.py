@@ -9,6 +9,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from scipy.stats import kendalltau
@@ -62,6 +63,34 @@ def per_token(record: Record, stratum: str, values: Sequence[float]) -> Interval
     spread = mean([value / tokens for value, tokens in rows])
     value = sum(value for value, _ in rows) / sum(tokens for _, tokens in rows)
     return replace(spread, value=value, low=value - spread.value + spread.low, high=value - spread.value + spread.high)
+
+
+def accumulated_error(record: Record) -> list[Interval] | None:
+    """ExAccErr(l) = (R(l) - l eps(l)) / (l eps(l)) after l = 1.. commitments (Arora et al., 2022); 0: no exposure bias.
+
+    R(l) sums the mean divergences along the model's own texts, l eps(l) along the data's. A text of its own that has
+    become impossible has no exact law any more and leaves the mean.
+    """
+    found = (record.likelihood or {}).get("exposure")
+    if not found or not found["data"]:
+        return None
+    steps = min(map(len, found["data"]))
+    rows = [
+        [
+            x
+            for texts in (own, data)
+            for step in range(steps)
+            for x in ((texts[step], 1) if step < len(texts) else (0, 0))
+        ]
+        for own, data in zip(found["own"], found["data"], strict=True)
+    ]
+
+    def error(sums: Sequence[float], upto: int) -> float:
+        means = [total / max(count, 1) for total, count in zip(sums[::2], sums[1::2], strict=True)]
+        strayed, taught = sum(means[:upto]), sum(means[steps : steps + upto])
+        return (strayed - taught) / taught
+
+    return [pooled(rows, partial(error, upto=upto)) for upto in range(1, steps + 1)]
 
 
 def gap_bits(at_once: Record, one_by_one: Record, stratum: str) -> Interval | None:

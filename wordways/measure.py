@@ -11,6 +11,7 @@ import torch
 from paradigms.base import Canvas, Paradigm
 from tasks.base import Example, Task
 from wordways.clock import Workload, peak_bytes, time_all
+from wordways.exposure import commitments, divergences
 from wordways.noise import SeededNoise
 from wordways.text import Encoded, Text
 from wordways.trace import Trace, forbidding, trace
@@ -156,6 +157,29 @@ def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int]
     return {"kind": kind, "item_ids": [example.id for example in asked], "law_nats": None if None in law else law} | {
         name: list(column) for name, column in zip(("nats", "se", "tokens"), columns, strict=True)
     }
+
+
+@torch.inference_mode()
+def exposure(subject: Subject, items: int) -> dict[str, Any] | None:
+    """KL of the exact law from the model's at every commitment, along its own texts and along the data's, by item."""
+    task, words = subject.text.task, subject.text
+    if task.conditionals([None] * len(subject.rows[0].target)) is None:
+        return None
+
+    def exact(known: Sequence[int | None]) -> torch.Tensor:
+        laws = task.conditionals([None if token is None else words.read([token]) for token in known]) or []
+        table_HV = torch.zeros(len(laws), words.vocabulary.size, dtype=torch.float64)
+        for row_V, law in zip(table_HV, laws, strict=True):
+            for word, p in law.items():
+                row_V[words.tokenizer.token_to_id(word)] = p
+        return table_HV
+
+    found: dict[str, Any] = {"own": [], "data": []}
+    for index, row in enumerate(subject.rows[:items]):
+        for name, truth in (("own", None), ("data", row.target)):
+            calls = commitments(subject.paradigm, subject.blank([index]), subject.noise([index]), truth)
+            found[name].append(divergences(calls, exact, len(row.target)))
+    return found
 
 
 def traces(subject: Subject) -> list[Trace]:

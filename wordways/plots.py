@@ -52,6 +52,7 @@ CAPTIONS = {
     "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: theory.",
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
+    "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
     "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
@@ -65,6 +66,7 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
             "quality_latency": quality_against(rows, derive.latency_per_token, "latency per token, ms", 1e3),
             "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
             "latency_length": latency_against_length(rows),
+            "accumulated_error": accumulated_error(rows),
             "order_map": order_map(rows),
         }
         for name, figure in drawings.items():
@@ -128,6 +130,27 @@ def latency_against_length(rows: Sequence[Row]) -> Figure | None:
     axes.set_xlabel("tokens written")
     axes.set_ylabel("end-to-end latency, ms")
     plain_ticks(axes)
+    label_ends(axes, ends)
+    return figure
+
+
+def accumulated_error(rows: Sequence[Row]) -> Figure | None:
+    """ExAccErr against commitments made; bands are 95 % intervals."""
+    measured = [(row, errors) for row in rows if (errors := derive.accumulated_error(row.first()))]
+    if not measured:
+        return None
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows])
+    ends = []
+    for row, errors in measured:
+        colour, steps = colours([row.paradigm for row in rows])[row.paradigm], range(1, len(errors) + 1)
+        axes.plot(steps, [error.value for error in errors], "-o", color=colour)
+        bands = [error.low for error in errors], [error.high for error in errors]
+        axes.fill_between(steps, *bands, color=colour, alpha=0.15, lw=0)
+        ends.append((len(errors), errors[-1].value, row.label, colour))
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set_xlabel("tokens committed")
+    axes.set_ylabel("excess accumulated error")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     label_ends(axes, ends)
     return figure
 

@@ -19,6 +19,7 @@ from wordways.measure import (
     TRACED,
     MeasureSettings,
     Subject,
+    exposure,
     likelihood,
     scores,
     test_set,
@@ -204,6 +205,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
             texts = write_texts(subject, cell.measure.score_batch, advance)
             law = likelihood(subject, cell.measure.likelihood_items, cell.measure.score_batch, advance)
+            law["exposure"] = exposure(subject, cell.measure.likelihood_items)
         alone = traces(subject)
         loads = workloads(subject, cell.measure, alone)
         lap("score")

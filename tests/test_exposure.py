@@ -1,0 +1,78 @@
+"""Commitments seen from outside: the laws are those that were drawn from, and who knows the law never strays."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import noise, suffix_canvas, tiny
+from test_record import EMPTY
+
+from tasks.hidden_markov import HiddenMarkov
+from wordways.derive import accumulated_error
+from wordways.exposure import Commitment, commitments, divergences
+
+PRESETS = ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_hole_is_committed_once_from_a_law(preset: str) -> None:
+    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
+    calls = commitments(paradigm, suffix_canvas([[3, 4, 1]], 4), noise("a"), None)
+    made = [one for committed in calls for one in committed]
+    assert sorted(one.hole for one in made) == list(range(len(made)))
+    for one in made:
+        assert float(one.law_V.sum()) == pytest.approx(1)
+        assert one.law_V[0] == one.law_V[2] == 0, "padding and mask are never written"
+        assert one.law_V[one.token] > 0
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_along_the_data_the_laws_multiply_to_the_likelihood(preset: str) -> None:
+    """Exact for a chain of conditionals, whatever decoder made it; here two holes, and one call or two."""
+    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
+    truth = [7, 9]
+    calls = commitments(paradigm, suffix_canvas([[3, 4, 1]], 2), noise("a"), truth)
+    made = [one for committed in calls for one in committed]
+    assert [one.token for one in sorted(made, key=lambda one: one.hole)] == truth
+    if preset in ("autoregressive", "parallel"):
+        filled = suffix_canvas([[3, 4, 1]], 2, truth=lambda row, i: truth[i])
+        with torch.inference_mode():
+            expected = float(paradigm.log_likelihood(filled, noise("a")).nats_B[0])
+        assert sum(math.log(float(one.law_V[one.token])) for one in made) == pytest.approx(expected, abs=1e-9)
+
+
+def test_divergence_is_zero_for_the_exact_law_and_ends_where_a_text_is_impossible() -> None:
+    chain = HiddenMarkov(states=3, symbols=3, n=4, branches=2, law=3).chain
+
+    def exact(known):
+        return torch.from_numpy(chain.infill_law(list(known)))
+
+    text = next([a, b, c, d] for a in range(3) for b in range(3) for c in range(3) for d in range(3)
+                if math.isfinite(chain.nats([a, b, c, d])))  # fmt: skip
+    known: list[int | None] = [None] * 4
+    calls, uniform = [], []
+    for hole, token in enumerate(text):
+        calls.append([Commitment(hole, token, exact(known)[hole])])
+        uniform.append([Commitment(hole, token, torch.full((3,), 1 / 3, dtype=torch.float64))])
+        known[hole] = token
+    assert divergences(calls, exact, 4) == pytest.approx([0] * 4, abs=1e-12)
+    first = exact([None] * 4)[0]
+    assert divergences(uniform, exact, 4)[0] == pytest.approx(
+        math.log(3) + float(torch.special.entr(first).neg().sum())
+    )
+    wrong = next(ids for ids in ([a, b] for a in range(3) for b in range(3))
+                 if chain.next_law([ids[0]])[ids[1]] == 0)  # fmt: skip
+    strayed = [
+        [Commitment(hole, token, torch.full((3,), 1 / 3, dtype=torch.float64))]
+        for hole, token in enumerate([*wrong, 0, 0])
+    ]
+    assert len(divergences(strayed, exact, 4)) == 2
+
+
+def test_accumulated_error_is_the_excess_over_the_data() -> None:
+    record = replace(EMPTY, likelihood={"exposure": {"own": [[0.2, 0.4], [0.2]], "data": [[0.1, 0.1], [0.1, 0.1]]}})
+    errors = accumulated_error(record)
+    assert errors is not None
+    assert [error.value for error in errors] == pytest.approx([1.0, 2.0])  # (.2 - .1) / .1; (.6 - .2) / .2
+    assert accumulated_error(EMPTY) is None
