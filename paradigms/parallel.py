@@ -68,7 +68,7 @@ class Parallel(Paradigm):
         logits_BHV, length_logits_BV = self.read(canvas, at_BH, hidden_BH)
         nats_BH = self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), hidden_BH)
         length_B = canvas.text(self.vocabulary.eos).sum(1)
-        length_nats = F.cross_entropy(length_logits_BV, length_B)
+        length_nats = F.cross_entropy(length_logits_BV, length_B.clamp(max=self.vocabulary.size - 1))
         return Loss(nats_BH.sum() / hidden_BH.sum() + LENGTH_WEIGHT * length_nats, hidden_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
@@ -104,6 +104,10 @@ class Parallel(Paradigm):
         start, holes_B = canvas.start(), canvas.holes_BL.sum(1)
         prompt_BQ, pad_BQ = canvas.ids_BL[:, :start], canvas.pad_BL[:, :start]
         last_B1 = torch.full_like(prompt_BQ[:, :1], start - 1)
+        if int(holes_B.max()) >= self.vocabulary.size:
+            raise ValueError(
+                f"decoder.length=predicted: {self.vocabulary.size} ids cannot name {int(holes_B.max())} holes"
+            )
         logits_BV = self.backbone(prompt_BQ, self.rule(canvas), pad_BL=pad_BQ, want_BW=last_B1)[:, 0]
         possible_BV = torch.arange(logits_BV.shape[1], device=logits_BV.device) <= holes_B[:, None]
         length_B = logits_BV.masked_fill(~possible_BV, -torch.inf).argmax(1)

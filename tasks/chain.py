@@ -133,7 +133,7 @@ class Chain:
                         then = tuple((can_move_SS[here_S].sum(0) > 0).tolist())
                         following[then] = following.get(then, 0.0) + p * law_V[symbol]
             chance = following
-        return sum(chance.values())
+        return float(sum(chance.values()))
 
 
 def sparse(rng: np.random.Generator, rows: int, columns: int, branches: int) -> Array:

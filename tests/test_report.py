@@ -8,11 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from conftest import ROOT
 
 from wordways.oracles import oracle_lines
-from wordways.plots import apart
+from wordways.plots import apart, panels_with_margin
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
 from wordways.rows import rows_of
@@ -168,3 +169,22 @@ def test_latex_is_booktabs(copy: Path) -> None:
     body = latex[latex.index(r"\midrule") : latex.index(r"\bottomrule")]
     assert body.count(r"\\") == len(rows)
     assert isinstance(quality_table(rows), Table)
+
+
+def test_tasks_with_other_settings_have_tables_of_their_own(copy: Path) -> None:
+    record = next(r for r in ok(copy) if r.config["preset"] == "parallel")
+    other = replace(record, cell="0" * 16, config={**record.config, "task": {**record.config["task"], "n": 5}})
+    rows = rows_of([*ok(copy), other])
+    assert {row.task for row in rows} == {"list_operations_n4", "list_operations_n5"}
+    assert [row.label for row in rows if row.task == "list_operations_n5"] == ["parallel"]
+    write_record(copy, other)
+    shown = write_report(copy)
+    assert "Quality, list_operations_n5" in shown
+    assert (copy / "report" / "quality_list_operations_n5.csv").is_file()
+
+
+def test_labels_of_any_length_leave_room_for_a_panel() -> None:
+    for length in (5, 40, 200):
+        figure, panels = panels_with_margin(3, 2, 1.5, ["x" * length])
+        assert all(panel.get_position().width * figure.get_figwidth() >= 1.19 for panel in panels)
+        plt.close(figure)

@@ -190,13 +190,17 @@ def peak_memory(record: Record, batch: int) -> int | None:
     return max(peaks, default=None)
 
 
-def traced(record: Record, name: str) -> list[int]:
+def traced(record: Record, name: str) -> list[Any]:
     return [] if record.trace is None else list(record.trace[name])
 
 
-def calls(record: Record) -> Interval | None:
-    """NFE of a text: backbone calls, each once per copy of the text in it."""
-    found = traced(record, "calls")
+def calls(record: Record, stratum: str | None = None) -> Interval | None:
+    """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
+    found = [
+        number
+        for item, number in zip(traced(record, "items"), traced(record, "calls"), strict=True)
+        if stratum in (None, record.strata[item])
+    ]
     return mean(found) if found else None
 
 

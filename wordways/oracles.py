@@ -90,13 +90,13 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         "paradigm": module(record.config["paradigm"]),
         "preset": record.config["preset"],
         "seed": record.config["seed"],
-        "theory": theory.value,
+        "theory": float(theory.value),
         "tolerance": tolerance,
         "measured": measured.value,
         "low": measured.low,
         "high": measured.high,
         "items": measured.n,
-        "holds": abs(measured.value - theory.value) <= tolerance,
+        "holds": bool(abs(measured.value - theory.value) <= tolerance),
     }
 
 

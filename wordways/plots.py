@@ -23,7 +23,7 @@ from wordways.rows import Row, colours
 from wordways.stats import Interval
 from wordways.tables import quality_columns
 
-Cost = Callable[[Record], Interval | None]
+Cost = Callable[..., Interval | None]  # of a record and a stratum
 
 WIDTH_IN = 6.9  # the width of a text block over two columns, inches
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
@@ -63,7 +63,7 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
     task, captions = rows[0].task, {}
     with plt.rc_context(STYLE):
         drawings = {
-            "quality_latency": quality_against(rows, derive.latency_per_token, "latency per token, ms", 1e3),
+            "quality_latency": quality_against(rows, any_text, "latency per token, ms", 1e3),
             "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
             "latency_length": latency_against_length(rows),
             "accumulated_error": accumulated_error(rows),
@@ -78,19 +78,25 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
     return captions
 
 
+def any_text(record: Record, stratum: str) -> Interval | None:
+    """Latency per token is timed over all strata's texts together."""
+    return derive.latency_per_token(record)
+
+
 def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -> Figure | None:
     """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
-    placed = [(row, scaled(x, scale)) for row in rows if (x := row.over_seeds(cost)) is not None]
     columns = quality_columns(rows)
-    if not placed:
+    if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in columns):
         return None
     figure, panels = panels_with_margin(len(columns), 2, 1.75, [row.label for row in rows])
     for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
         ends = []
-        for row, x in placed:
+        for row in rows:
+            x = row.over_seeds(partial(cost, stratum=stratum))
             y = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            if y is None:
+            if x is None or y is None:
                 continue
+            x = scaled(x, scale)
             colour = colours([row.paradigm for row in rows])[row.paradigm]
             draw_point(axes, x, y, colour)
             exact = [e["theory"] for e in lines_of(row.first()) if (e["measure"], e["operation"]) == (metric, stratum)]
@@ -194,11 +200,11 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
 
 def panels_with_margin(count: int, across: int, height: float, labels: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Panels `height` inches high, each with room on its right for the longest label."""
-    across = min(across, count)
-    down = -(-count // across)
+    left, top, bottom, between, least = 0.5, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + 0.062 * max(map(len, labels))  # inches that 7-point letters take
-    left, top, bottom, between = 0.5, 0.25, 0.4, 0.45
-    width = WIDTH_IN / across - left - margin
+    across = min(across, count) if WIDTH_IN / across - left - margin >= least else 1
+    down = -(-count // across)
+    width = max(least, WIDTH_IN / across - left - margin)
     full = top + bottom + down * height + (down - 1) * between
     figure = plt.figure(figsize=(WIDTH_IN, full))
     panels = []
@@ -244,7 +250,15 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> Non
     order = sorted(range(len(ends)), key=place)
     for i, height in zip(order, apart([spots[i][1] for i in order], gap), strict=True):
         x, y, name, colour = ends[i]
-        line = {"arrowstyle": "-", "color": colour, "lw": 0.4, "alpha": 0.6, "shrinkA": 0, "shrinkB": 2}
+        line = {
+            "arrowstyle": "-",
+            "color": colour,
+            "lw": 0.4,
+            "alpha": 0.6,
+            "shrinkA": 0,
+            "shrinkB": 2,
+            "relpos": (0, 0.5),
+        }
         axes.annotate(
             name, (x, y), xytext=(1.05, height), textcoords="axes fraction", color=colour, va="center", fontsize=7,
             arrowprops=line, annotation_clip=False,

@@ -40,23 +40,39 @@ class Row:
 
 
 def rows_of(records: Sequence[Record]) -> list[Row]:
-    """One row for each setting, in the style file's order; its label is the preset and what tells it from others."""
+    """One row for each setting, in the style file's order; its label is the preset and what tells it from others.
+
+    Rows of one task, with the same settings, stand together under its name and what tells it from others.
+    """
     groups: dict[str, list[Record]] = {}
-    for record in records:
-        if record.status == "ok":
-            settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}
-            groups.setdefault(canonical([record.config["preset"], settings]), []).append(record)
-    flat = {key: flatten(group[0].config) for key, group in groups.items()}
+    done = [record for record in records if record.status == "ok"]
+    names = task_names(done)
+    for record in done:
+        settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}
+        groups.setdefault(canonical([record.config["preset"], settings]), []).append(record)
     rows = []
-    for key, group in groups.items():
-        config = group[0].config
-        rivals = [flat[other] for other, others in groups.items() if others[0].config["preset"] == config["preset"]]
-        telling = [name for name in flat[key] if len({rival.get(name) for rival in rivals}) > 1]
-        label = " ".join([config["preset"], *(f"{name.rpartition('.')[2]}={flat[key][name]}" for name in telling)])
+    for group in groups.values():
+        config, flat = group[0].config, flatten(group[0].config)
+        alike = [others[0].config for others in groups.values() if others[0].config["preset"] == config["preset"]]
+        rivals = [flatten(other) for other in alike if other["task"] == config["task"]]
+        telling = [name for name in flat if len({rival.get(name) for rival in rivals}) > 1]
+        label = " ".join([config["preset"], *(f"{name.rpartition('.')[2]}={flat[name]}" for name in telling)])
         seeds = sorted(group, key=lambda record: record.config["seed"])
-        rows.append(Row(label, module(config["paradigm"]), module(config["task"]), seeds))
+        rows.append(Row(label, module(config["paradigm"]), names[canonical(config["task"])], seeds))
     place = list(colours([row.paradigm for row in rows])).index
     return sorted(rows, key=lambda row: (row.task, place(row.paradigm), natural(row.label)))
+
+
+def task_names(records: Sequence[Record]) -> dict[str, str]:
+    """From a task's settings to its name, fit for a file: list_operations, or list_operations_n10 beside another."""
+    settings = {canonical(record.config["task"]): record.config["task"] for record in records}
+    names = {}
+    for key, node in settings.items():
+        rivals = [flatten(other) for other in settings.values() if module(other) == module(node)]
+        telling = {name: value for name, value in flatten(node).items() if len({r.get(name) for r in rivals}) > 1}
+        parts = [f"{name}{value}" for name, value in telling.items()]
+        names[key] = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
+    return names
 
 
 def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, str]:
