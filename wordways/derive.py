@@ -6,7 +6,7 @@ s_i is the time after which position i no longer changes, tau_i the latest s_j w
 import itertools
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -190,17 +190,17 @@ def peak_memory(record: Record, batch: int) -> int | None:
     return max(peaks, default=None)
 
 
-def traced(record: Record, name: str) -> list[Any]:
-    return [] if record.trace is None else list(record.trace[name])
+def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
+    """What the trace says of every text that was watched, or of a stratum's."""
+    if record.trace is None:
+        return []
+    by_text = zip(record.trace["items"], record.trace[name], strict=True)
+    return [value for item, value in by_text if stratum in (None, record.strata[item])]
 
 
 def calls(record: Record, stratum: str | None = None) -> Interval | None:
     """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
-    found = [
-        number
-        for item, number in zip(traced(record, "items"), traced(record, "calls"), strict=True)
-        if stratum in (None, record.strata[item])
-    ]
+    found = traced(record, "calls", stratum)
     return mean(found) if found else None
 
 
@@ -220,21 +220,17 @@ def revisions(record: Record) -> float | None:
     """Share of holes that changed after they were first written."""
     pairs = [
         pair
-        for filled, settled in zip(traced_holes(record, "filled"), traced_holes(record, "settled"), strict=True)
+        for filled, settled in zip(traced(record, "filled"), traced(record, "settled"), strict=True)
         for pair in zip(filled, settled, strict=True)
     ]
     return sum(first != last for first, last in pairs) / len(pairs) if pairs else None
-
-
-def traced_holes(record: Record, name: str) -> list[list[int]]:
-    return [] if record.trace is None else list(record.trace[name])
 
 
 def order_correlation(record: Record) -> float | None:
     """Kendall's tau between position and call of settling, averaged over texts; 1 is left to right, None one pass."""
     values = [
         float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
-        for settled in traced_holes(record, "settled")
+        for settled in traced(record, "settled")
         if len(set(settled)) > 1
     ]
     return statistics.mean(values) if values else None
@@ -242,23 +238,13 @@ def order_correlation(record: Record) -> float | None:
 
 def holes(record: Record, stratum: str) -> int:
     """Of a stratum's first traced text."""
-    trace = record.trace or {}
-    return next(
-        len(filled)
-        for item, filled in zip(trace["items"], trace["filled"], strict=True)
-        if record.strata[item] == stratum
-    )
+    return len(traced(record, "filled", stratum)[0])
 
 
 def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
     """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None."""
-    if record.trace is None or traced_holes(record, "filled") != traced_holes(record, "settled"):
+    if traced(record, "filled") != traced(record, "settled"):
         return None
-    found = set()
-    for item, filled in zip(record.trace["items"], record.trace["filled"], strict=True):
-        if record.strata[item] == stratum:
-            counts: dict[int, int] = defaultdict(int)
-            for call in filled:
-                counts[call] += 1
-            found.add(tuple(counts[call] for call in sorted(counts)))
+    counts = [Counter(filled) for filled in traced(record, "filled", stratum)]
+    found = {tuple(count[call] for call in sorted(count)) for count in counts}
     return found.pop() if len(found) == 1 else None

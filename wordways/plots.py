@@ -88,6 +88,7 @@ def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -
     columns = quality_columns(rows)
     if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in columns):
         return None
+    theory = {row.label: list(lines_of(row.first())) for row in rows}
     figure, panels = panels_with_margin(len(columns), 2, 1.75, [row.label for row in rows])
     for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
         ends = []
@@ -99,7 +100,7 @@ def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -
             x = scaled(x, scale)
             colour = colours([row.paradigm for row in rows])[row.paradigm]
             draw_point(axes, x, y, colour)
-            exact = [e["theory"] for e in lines_of(row.first()) if (e["measure"], e["operation"]) == (metric, stratum)]
+            exact = [e["theory"] for e in theory[row.label] if (e["measure"], e["operation"]) == (metric, stratum)]
             axes.plot([x.value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
             ends.append((x.value, y.value, row.label, colour))
         axes.set_xscale("log")
@@ -126,9 +127,7 @@ def latency_against_length(rows: Sequence[Row]) -> Figure | None:
     for row, lengths in measured:
         colour = colours([row.paradigm for row in rows])[row.paradigm]
         times = [scaled(interval, 1e3) for interval in lengths.values()]
-        axes.plot(list(lengths), [time.value for time in times], "-o", color=colour)
-        bands = [time.low for time in times], [time.high for time in times]
-        axes.fill_between(list(lengths), *bands, color=colour, alpha=0.15, lw=0)
+        draw_curve(axes, list(lengths), times, colour)
         ends.append((max(lengths), times[-1].value, row.label, colour))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -149,9 +148,7 @@ def accumulated_error(rows: Sequence[Row]) -> Figure | None:
     ends = []
     for row, errors in measured:
         colour, steps = colours([row.paradigm for row in rows])[row.paradigm], range(1, len(errors) + 1)
-        axes.plot(steps, [error.value for error in errors], "-o", color=colour)
-        bands = [error.low for error in errors], [error.high for error in errors]
-        axes.fill_between(steps, *bands, color=colour, alpha=0.15, lw=0)
+        draw_curve(axes, steps, errors, colour)
         ends.append((len(errors), errors[-1].value, row.label, colour))
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel("tokens committed")
@@ -163,7 +160,7 @@ def accumulated_error(rows: Sequence[Row]) -> Figure | None:
 
 def order_map(rows: Sequence[Row]) -> Figure | None:
     """Position against the call at which it took its final value: the share of traced texts in which it did so."""
-    shown = [(row, settled) for row in rows if (settled := derive.traced_holes(row.first(), "settled"))]
+    shown = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
     if not shown:
         return None
     calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
@@ -222,6 +219,11 @@ def scaled(interval: Interval, scale: float) -> Interval:
 def draw_point(axes: Axes, x: Interval, y: Interval, colour: str) -> None:
     reach = [[[i.value - i.low], [i.high - i.value]] for i in (x, y)]
     axes.errorbar(x.value, y.value, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=0.8, zorder=2)
+
+
+def draw_curve(axes: Axes, xs: Sequence[int], ys: Sequence[Interval], colour: str) -> None:
+    axes.plot(xs, [y.value for y in ys], "-o", color=colour)
+    axes.fill_between(xs, [y.low for y in ys], [y.high for y in ys], color=colour, alpha=0.15, lw=0)
 
 
 def plain_ticks(axes: Axes) -> None:

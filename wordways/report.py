@@ -70,7 +70,8 @@ def main() -> None:
         "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
     )
     arguments = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
+    if hasattr(signal, "SIGPIPE"):  # not on Windows
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
     if not (arguments.results / "cells").is_dir():
         print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
         sys.exit(2)
