@@ -47,6 +47,9 @@ class Canvas:
     def to(self, device: torch.device) -> "Canvas":
         return Canvas(self.ids_BL.to(device), self.holes_BL.to(device), self.pad_BL.to(device))
 
+    def rows(self, rows_b: Tensor) -> "Canvas":
+        return Canvas(self.ids_BL[rows_b], self.holes_BL[rows_b], self.pad_BL[rows_b])
+
     def hole_positions(self) -> tuple[Tensor, Tensor]:
         """Where the holes are: (at_BH, real_BH), H the most holes of a row.
 
@@ -106,11 +109,13 @@ class Likelihood:
 
     exact: the law the decoder samples from.  bound: below the exact value, with a Monte-Carlo standard error.
     pseudo: a product of conditionals that no joint law need have.
+    exact_B: beside a bound, the exact value, NaN in rows where it is not known.
     """
 
     kind: Literal["exact", "bound", "pseudo"]
     nats_B: Tensor
     se_B: Tensor
+    exact_B: Tensor | None = None
 
 
 class Paradigm(ABC, nn.Module):

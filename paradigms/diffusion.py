@@ -9,9 +9,9 @@ which bounds the likelihood. With one hole a pass in random order it draws from 
 drawn as if independent, and the loss of quality is the price.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +19,8 @@ from torch import Tensor
 from paradigms.attention import AttentionRule, everywhere
 from paradigms.backbone import Backbone
 from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.policy import ORDERS, Order, best, hide_exactly, probability, quota
+from paradigms.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
+from paradigms.policy import DETERMINISTIC, ORDERS, Order, best, hide_exactly, probability, quota
 from paradigms.sampling import at_least, ban, pick
 
 BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
@@ -53,6 +54,14 @@ class DiffusionDecoder:
             raise ValueError(f"threshold={self.threshold}: must be from 0 to 1")
 
 
+class Pass(NamedTuple):
+    """What one call did: the canvas behind it, the laws it saw, the holes it wrote."""
+
+    ids_BL: Tensor
+    logits_BHV: Tensor
+    write_BH: Tensor
+
+
 class Diffusion(Paradigm):
     """log p(text) >= E_l [L/l sum over l masked tokens of log p(x_i | the others)], l uniform in 1..L."""
 
@@ -77,6 +86,14 @@ class Diffusion(Paradigm):
         return Loss(weighted_B.sum() / holes_B.sum(), hidden_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        def draw(call: int, logits_BHV: Tensor) -> Tensor:
+            uniform = lambda: noise.uniform(call, all_rows(canvas), logits_BHV.shape[1:])  # noqa: E731
+            return pick(logits_BHV, self.decoder.temperature, uniform)
+
+        return (one.ids_BL for one in self.passes(canvas, noise, draw))
+
+    def passes(self, canvas: Canvas, noise: Noise, choose: Callable[[int, Tensor], Tensor]) -> Iterator[Pass]:
+        """Call by call from masks; `choose` says which token each hole would get, the decoder which of them stay."""
         how, rule, rows_B = self.decoder, self.rule(canvas), all_rows(canvas)
         at_BH, open_BH = canvas.hole_positions()
         H, ids_BL = at_BH.shape[1], canvas.ids_BL
@@ -92,14 +109,14 @@ class Diffusion(Paradigm):
             masks_B, last_B = inside_BH.sum(1).where(now_B != last_B, masks_B), now_B
             logits_BHV = self.backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_BH)
             logits_BHV = ban(logits_BHV, self.never())
-            token_BH = pick(logits_BHV, how.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
+            token_BH = choose(call, logits_BHV)
             score_BH = ORDERS[how.order](logits_BHV, token_BH, lambda: noise.uniform(call, rows_B, (H,), ORDER))
             write_BH = best(score_BH, inside_BH, self.count(masks_B, step_B, now_B, blocks_B))
             if how.threshold is not None:
                 write_BH |= inside_BH & (probability(logits_BHV, token_BH) >= how.threshold)
             ids_BL = ids_BL.scatter(1, at_BH, token_BH.where(write_BH, ids_BL.gather(1, at_BH)))
             open_BH = open_BH & ~write_BH
-            yield ids_BL
+            yield Pass(ids_BL, logits_BHV, write_BH)
 
     def count(self, masks_B: Tensor, step_B: Tensor, block_B: Tensor, blocks_B: Tensor) -> Tensor:
         """Holes each row writes in this pass: `steps` are shared over the blocks, a block's masks over its passes."""
@@ -109,7 +126,40 @@ class Diffusion(Paradigm):
         return quota(masks_B, passes_B, step_B)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """The bound, with l stratified over the draws; the standard error takes the draws as independent."""
+        """Exact where the order does not look at what was drawn; else the bound over all orders, one hole a pass.
+
+        Beside a bound stands the exact law of random order where the holes are few enough to sum over all orders.
+        """
+        how, holes_B = self.decoder, canvas.holes_BL.sum(1)
+        if how.order in DETERMINISTIC and how.threshold is None:
+            return self.exact(canvas, noise)
+        exact_B = torch.full_like(holes_B, torch.nan, dtype=torch.float64)
+        law = Likelihood("bound", torch.zeros_like(exact_B), torch.zeros_like(exact_B))
+        if int(holes_B.max()) > FEW_HOLES:
+            law = self.bound(canvas, noise)
+        for holes in range(1, FEW_HOLES + 1):
+            rows_b = (holes_B == holes).nonzero()[:, 0]
+            if len(rows_b):
+                expected_b, exact_b = self.over_orders(canvas.rows(rows_b))
+                law.nats_B[rows_b], law.se_B[rows_b], exact_B[rows_b] = -expected_b, 0.0, -exact_b
+        in_random_order = how.order == "random" and how.threshold is None and how.block is None
+        return replace(law, exact_B=exact_B) if in_random_order else law
+
+    def exact(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        """The decoder's own passes, made to write this text; a bound where a text may end in more ways than one."""
+        at_BH, real_BH = canvas.hole_positions()
+        truth_BH = canvas.ids_BL.gather(1, at_BH)
+        masked = Canvas(
+            canvas.ids_BL.masked_fill(canvas.holes_BL, self.vocabulary.mask), canvas.holes_BL, canvas.pad_BL
+        )
+        nats_B = torch.zeros(len(at_BH), dtype=torch.float64, device=at_BH.device)
+        for one in self.passes(masked, noise, lambda call, logits_BHV: truth_BH):
+            nats_B += self.nats(one.logits_BHV, truth_BH, one.write_BH).double().sum(1)
+        ends = bool(((truth_BH == self.vocabulary.eos) & real_BH).any())
+        return Likelihood("bound" if ends else "exact", -nats_B, torch.zeros_like(nats_B))
+
+    def bound(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        """With l stratified over the draws; the standard error takes the draws as independent."""
         at_BH, real_BH = canvas.hole_positions()
         rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
         draws_DB = []
@@ -121,6 +171,19 @@ class Diffusion(Paradigm):
             draws_DB.append(-nats_BH.double().sum(1) * holes_B / masked_B)
         bound_DB = torch.stack(draws_DB)
         return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
+
+    def over_orders(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """Of rows with as many holes each, nats (B,): the bound unsampled, and the law of the decoder's passes."""
+        at_BH, _ = canvas.hole_positions()
+        H = at_BH.shape[1]
+        nats_SBH = torch.stack(
+            [self.masked_nats(canvas, at_BH, hidden_H.expand(at_BH.shape)) for hidden_H in hidden_sets(H, at_BH.device)]
+        ).double()
+        left_1, quotas = at_BH.new_tensor([H]), []
+        while (left := H - sum(quotas)) > 0:
+            said = self.count(left_1, left_1 * 0 + len(quotas), left_1 * 0, left_1 * 0 + 1)
+            quotas.append(min(left, int(said)))
+        return expected_nats(nats_SBH), nats_over_orders(nats_SBH, quotas)
 
     def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor) -> Tensor:
         truth_BH = canvas.ids_BL.gather(1, at_BH)

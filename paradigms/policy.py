@@ -47,6 +47,7 @@ def left_to_right(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
 
 
 Order = Literal["random", "confidence", "margin", "entropy", "left_to_right"]
+DETERMINISTIC = frozenset({"margin", "entropy", "left_to_right"})  # of the logits alone: no draw decides the order
 ORDERS = {
     "random": random,
     "confidence": confidence,

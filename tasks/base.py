@@ -30,7 +30,8 @@ class Example:
 class Setting:
     """How a cell wrote its texts, as observed: what theory may depend on.
 
-    measure: "accuracy", "nats_per_token", "kl" or "gap_bits".  stratum: as in Example.
+    measure: "accuracy", "nats_per_token", "exact_nats_per_token" (behind a bound, of the law in random order), "kl",
+    "reverse_kl" or "gap_bits".  stratum: as in Example.
     quotas: holes written in each pass, every hole once.  order: how positions are chosen; None where the paradigm
     leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.  threshold: the confidence from
     which on holes are written together, however many; None where a number says how many.

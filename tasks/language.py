@@ -67,6 +67,12 @@ class Language(Task):
         if setting.kind == "pseudo" or not (one_by_one or one_pass or setting.kind == "bound"):
             return None
         at_once = one_pass and setting.kind == "exact"
+        if setting.measure == "exact_nats_per_token":
+            nats = self.chain.entropy if one_by_one else self.chain.marginal_entropy
+            known = setting.temperature == 1 and (one_by_one or one_pass)
+            return Theory(nats / self.n, "loss") if known else None
+        if setting.measure == "reverse_kl":
+            return Theory(0.0, "kl") if one_by_one and setting.temperature == 1 else None
         match setting.measure:
             case "gap_bits":
                 return Theory(self.lost / math.log(2), "gap_bits")

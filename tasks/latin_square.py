@@ -58,7 +58,7 @@ class LatinSquare(Task):
         return None
 
     def theory(self, setting: Setting) -> Theory | None:
-        if setting.kind == "pseudo" or setting.measure == "kl":
+        if setting.kind == "pseudo" or setting.measure in ("kl", "reverse_kl", "exact_nats_per_token"):
             return None
         if setting.measure == "gap_bits":
             return Theory((CELLS * math.log(SIZE) - math.log(len(squares()))) / math.log(2), "gap_bits")

@@ -115,12 +115,14 @@ class ListOperations(Task):
         return None
 
     def theory(self, setting: Setting) -> Theory | None:
-        if setting.kind == "pseudo" or setting.measure == "kl":
-            return None  # kl: of a uniform law nats_per_token says as much
+        if setting.kind == "pseudo" or setting.measure in ("kl", "reverse_kl"):
+            return None  # of a uniform law nats_per_token says as much
         if setting.measure == "gap_bits":
             return Theory(total_correlation(setting.stratum, self.n), "gap_bits")
         if setting.measure == "nats_per_token":
             return self.loss_theory(setting)
+        if setting.measure == "exact_nats_per_token":
+            return self.order_theory(setting)
         if setting.stratum in ONE_ANSWER:
             return Theory(1.0, "one_answer")
         if setting.threshold is not None:
@@ -160,6 +162,16 @@ class ListOperations(Task):
             return None
         nats = chain_entropy(setting.stratum, setting.quotas)
         return Theory(nats / holes, "one_pass_loss" if len(setting.quotas) == 1 else "chain_loss")
+
+    def order_theory(self, setting: Setting) -> Theory | None:
+        """-ln p of a right answer, orders summed over: all are alike, so each has its share of the accuracy."""
+        holes = self.n + LENGTHENS.get(setting.stratum, 0)
+        formula = {"shuffle": shuffle_accuracy, "replace_random": replace_random_accuracy}.get(setting.stratum)
+        if setting.temperature != 1 or sum(setting.quotas) != holes:
+            return None
+        right = 1.0 if formula is None else formula(setting.quotas, 1.0)
+        answers = {"replace_random": self.n, "shuffle": math.factorial(self.n)}.get(setting.stratum, 1)
+        return None if not right else Theory(math.log(answers / right) / holes, "chain_loss")
 
     def data_hash(self) -> str:
         return "generated"

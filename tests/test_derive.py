@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from test_record import EMPTY
 
-from wordways import derive
+from wordways import derive, likelihoods
 from wordways.derive import quotas
 from wordways.record import Record
 
@@ -122,5 +122,5 @@ def test_pooled_metrics_come_from_their_sums() -> None:
 def test_nats_per_token_weighs_by_tokens() -> None:
     law = {"kind": "exact", "item_ids": ["a", "b"], "nats": [2.0, 6.0], "se": [0, 0], "tokens": [1, 4]}
     record = replace(RECORD, strata={"a": "x", "b": "x"}, likelihood=law)
-    assert value(derive.nats_per_token(record, "x")) == pytest.approx(8 / 5)
-    assert derive.nats_per_token(record, "z") is None
+    assert value(likelihoods.nats_per_token(record, "x")) == pytest.approx(8 / 5)
+    assert likelihoods.nats_per_token(record, "z") is None

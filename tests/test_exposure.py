@@ -9,8 +9,8 @@ from conftest import noise, suffix_canvas, tiny
 from test_record import EMPTY
 
 from tasks.hidden_markov import HiddenMarkov
-from wordways.derive import accumulated_error
 from wordways.exposure import Commitment, commitments, divergences
+from wordways.likelihoods import accumulated_error
 
 PRESETS = ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
 

@@ -98,7 +98,9 @@ def test_likelihoods_name_their_kind(results: Path, preset: str, kind: str) -> N
     assert len(law["item_ids"]) == len(law["nats"]) == len(law["se"]) == 15
     assert set(law["tokens"]) == {4}
     assert all(nats > 0 for nats in law["nats"])
-    assert any(law["se"]) == (kind == "bound")
+    assert not any(law["se"]), "so few holes are summed over, not sampled"
+    assert (law["exact"] is not None) == (kind == "bound")
+    assert all(exact < bound for exact, bound in zip(law["exact"] or [], law["nats"], strict=False))
 
 
 def test_a_second_run_does_nothing_and_overwrite_says_what_to_repeat(tmp_path: Path) -> None:

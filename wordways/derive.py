@@ -4,12 +4,9 @@ s_i is the time after which position i no longer changes, tau_i the latest s_j w
 """
 
 import itertools
-import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from scipy.stats import kendalltau
@@ -34,73 +31,6 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     if set(items) <= {0, 1}:
         return proportion(int(sum(items)), len(items))
     return mean(items)
-
-
-def nats_per_token(record: Record, stratum: str) -> Interval | None:
-    """Sum of nats over sum of tokens; the interval is over items, all of which weigh alike where lengths are equal."""
-    law = record.likelihood
-    return None if law is None else per_token(record, stratum, law["nats"])
-
-
-def kl_per_token(record: Record, stratum: str) -> Interval | None:
-    """KL(q || p) of the model's law p from the true law q, nats a token: the mean of ln q(x) - ln p(x), x drawn from q.
-
-    Of a bound its slack is a part.
-    """
-    law = record.likelihood
-    if law is None or not law.get("law_nats"):
-        return None
-    return per_token(record, stratum, [p - q for p, q in zip(law["nats"], law["law_nats"], strict=True)])
-
-
-def per_token(record: Record, stratum: str, values: Sequence[float]) -> Interval | None:
-    """Of values by likelihood item: their sum over the sum of tokens."""
-    law = record.likelihood or {}
-    items = zip(law["item_ids"], values, law["tokens"], strict=True)
-    rows = [(value, tokens) for item, value, tokens in items if record.strata[item] == stratum]
-    if not rows:
-        return None
-    spread = mean([value / tokens for value, tokens in rows])
-    value = sum(value for value, _ in rows) / sum(tokens for _, tokens in rows)
-    return replace(spread, value=value, low=value - spread.value + spread.low, high=value - spread.value + spread.high)
-
-
-def accumulated_error(record: Record) -> list[Interval] | None:
-    """ExAccErr(l) = (R(l) - l eps(l)) / (l eps(l)) after l = 1.. commitments (Arora et al., 2022); 0: no exposure bias.
-
-    R(l) sums the mean divergences along the model's own texts, l eps(l) along the data's. A text of its own that has
-    become impossible has no exact law any more and leaves the mean.
-    """
-    found = (record.likelihood or {}).get("exposure")
-    if not found or not found["data"]:
-        return None
-    steps = min(map(len, found["data"]))
-    rows = [
-        [
-            x
-            for texts in (own, data)
-            for step in range(steps)
-            for x in ((texts[step], 1) if step < len(texts) else (0, 0))
-        ]
-        for own, data in zip(found["own"], found["data"], strict=True)
-    ]
-
-    def error(sums: Sequence[float], upto: int) -> float:
-        means = [total / max(count, 1) for total, count in zip(sums[::2], sums[1::2], strict=True)]
-        strayed, taught = sum(means[:upto]), sum(means[steps : steps + upto])
-        return (strayed - taught) / taught
-
-    return [pooled(rows, partial(error, upto=upto)) for upto in range(1, steps + 1)]
-
-
-def gap_bits(at_once: Record, one_by_one: Record, stratum: str) -> Interval | None:
-    """What independence costs, bits a text: difference of two likelihoods of the same texts, paired by item."""
-    both = [record.likelihood for record in (at_once, one_by_one)]
-    if both[0] is None or both[1] is None or both[0]["item_ids"] != both[1]["item_ids"]:
-        return None
-    pairs = zip(both[0]["item_ids"], both[0]["nats"], both[1]["nats"], strict=True)
-    bits = [(high - low) / math.log(2) for item, high, low in pairs if at_once.strata[item] == stratum]
-    return mean(bits) if bits else None
 
 
 def alone(record: Record) -> list[Timing]:

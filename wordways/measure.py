@@ -1,9 +1,10 @@
 """What is measured of a trained paradigm: quality, likelihood, traces, then, alone on the device, time and memory."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -124,10 +125,13 @@ def tidy(value: float) -> float | int:
 
 
 @torch.inference_mode()
-def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int], None]) -> dict[str, Any]:
+def likelihood(
+    subject: Subject, texts: Sequence[str], items: int, batch: int, advance: Callable[[int], None]
+) -> dict[str, Any]:
     """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item.
 
-    Beside the model's stand those of the true law, where the task knows it.
+    Beside the model's stand those of the true law, where the task knows it, and both of the model's own texts, where
+    it can be asked about every text.
     """
     taken: Counter[str] = Counter()
     chosen = []
@@ -135,28 +139,51 @@ def likelihood(subject: Subject, items: int, batch: int, advance: Callable[[int]
         taken[example.stratum] += 1
         if taken[example.stratum] <= items:
             chosen.append(index)
-    exact = subject.paradigm.length != "eos"
-    found: dict[int, tuple[float, float, int]] = {}
-    kind = ""
-    for indices in subject.chunks(batch, chosen):
-        canvas = subject.text.truth([subject.rows[index] for index in indices], [exact] * len(indices)).to(
-            subject.device
-        )
-        names = [f"likelihood/{subject.examples[index].id}" for index in indices]
-        result = subject.paradigm.log_likelihood(canvas, SeededNoise(subject.seed, names, subject.device))
-        tokens_B = canvas.text_and_end(subject.text.vocabulary.eos).sum(1)
-        kind = result.kind
-        for index, nats, se, tokens in zip(
-            indices, (-result.nats_B).tolist(), result.se_B.tolist(), tokens_B.tolist(), strict=True
-        ):
-            found[index] = (nats, se, tokens)
-        advance(len(indices))
-    columns = zip(*(found[index] for index in chosen), strict=True)
     asked = [subject.examples[index] for index in chosen]
-    law = [subject.text.task.nats(example, example.target) for example in asked]
-    return {"kind": kind, "item_ids": [example.id for example in asked], "law_nats": None if None in law else law} | {
-        name: list(column) for name, column in zip(("nats", "se", "tokens"), columns, strict=True)
+    found = nats_of(subject, asked, batch, advance)
+    own = None
+    if subject.text.task.conditionals([None] * len(subject.rows[0].target)) is not None:
+        written = [replace(subject.examples[index], target=texts[index]) for index in chosen]
+        own = nats_of(subject, written, batch, lambda _: None)
+    return {**found, "item_ids": [example.id for example in asked], "own": own}
+
+
+def nats_of(
+    subject: Subject, examples: Sequence[Example], batch: int, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats."""
+    text, paradigm = subject.text, subject.paradigm
+    of = replace(subject, examples=list(examples), rows=text.encode(examples))
+    found: dict[int, tuple[float | None, ...]] = {}
+    kind = ""
+    for indices in of.chunks(batch, range(len(examples))):
+        exactly = [paradigm.length != "eos"] * len(indices)
+        canvas = text.truth([of.rows[index] for index in indices], exactly).to(of.device)
+        names = [f"likelihood/{examples[index].id}" for index in indices]
+        result = paradigm.log_likelihood(canvas, SeededNoise(of.seed, names, of.device))
+        tokens_B = canvas.text_and_end(text.vocabulary.eos).sum(1)
+        exact_B = torch.full_like(result.nats_B, torch.nan) if result.exact_B is None else result.exact_B
+        kind = result.kind
+        columns = (-result.nats_B, result.se_B, tokens_B, -exact_B)
+        for index, *values in zip(indices, *(column.tolist() for column in columns), strict=True):
+            found[index] = tuple(known(value) for value in values)
+        advance(len(indices))
+    columns = [list(column) for column in zip(*(found[index] for index in range(len(examples))), strict=True)]
+    nats, se, tokens, exact = columns
+    law = [text.task.nats(example, example.target) for example in examples]
+    return {
+        "kind": kind,
+        "nats": nats,
+        "se": se,
+        "tokens": tokens,
+        "exact": exact if any(value is not None for value in exact) else None,
+        "law_nats": [None if value is None else known(value) for value in law],
     }
+
+
+def known(value: float) -> float | None:
+    """None for what JSON has no number for: the unknown, and the nats of what is impossible."""
+    return value if math.isfinite(value) else None
 
 
 @torch.inference_mode()

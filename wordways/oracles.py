@@ -11,7 +11,14 @@ from typing import Any
 import yaml
 
 from tasks.base import Setting, Task
-from wordways.derive import gap_bits, holes, kl_per_token, nats_per_token, quality, quotas
+from wordways.derive import holes, quality, quotas
+from wordways.likelihoods import (
+    exact_nats_per_token,
+    gap_bits,
+    kl_per_token,
+    nats_per_token,
+    reverse_kl_per_token,
+)
 from wordways.record import Record, canonical
 from wordways.settings import build, locate
 from wordways.stats import Interval
@@ -20,7 +27,9 @@ TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
 MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
     "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
     "nats_per_token": nats_per_token,
+    "exact_nats_per_token": exact_nats_per_token,
     "kl": kl_per_token,
+    "reverse_kl": reverse_kl_per_token,
 }
 UNCUT = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 
@@ -61,7 +70,7 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
                 if passes[0] and passes[1] and len(passes[0]) == 1 < max(passes[0]) and set(passes[1]) == {1}:
                     line = judge(at_once, "gap_bits", stratum, gap_bits(at_once, one_by_one, stratum))
                     if line is not None:
-                        yield line
+                        yield line | {"against": one_by_one.config["preset"]}
 
 
 def judge(record: Record, measure: str, stratum: str, measured: Interval | None) -> dict[str, Any] | None:
@@ -98,6 +107,17 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         "items": measured.n,
         "holds": bool(abs(measured.value - theory.value) <= tolerance),
     }
+
+
+def lost_bits(record: Record) -> dict[str, float]:
+    """C of every stratum, bits: what theory says is lost when all holes are written at once; where it is known."""
+    found = {}
+    for stratum in record.groups():
+        at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
+        theory = task_of(canonical(record.config["task"])).theory(at_once)
+        if theory is not None:
+            found[stratum] = theory.value
+    return found
 
 
 def module(node: Mapping[str, Any]) -> str:

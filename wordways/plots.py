@@ -16,7 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from wordways import derive
+from wordways import derive, likelihoods
 from wordways.oracles import lines_of
 from wordways.record import Record
 from wordways.rows import Row, colours
@@ -53,6 +53,7 @@ CAPTIONS = {
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
     "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
+    "error_calls": "Error against calls: of single tokens (KL from the exact law, along the data) and of whole texts.",
     "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
@@ -67,6 +68,7 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
             "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
             "latency_length": latency_against_length(rows),
             "accumulated_error": accumulated_error(rows),
+            "error_calls": error_against_calls(rows),
             "order_map": order_map(rows),
         }
         for name, figure in drawings.items():
@@ -141,7 +143,7 @@ def latency_against_length(rows: Sequence[Row]) -> Figure | None:
 
 def accumulated_error(rows: Sequence[Row]) -> Figure | None:
     """ExAccErr against commitments made; bands are 95 % intervals."""
-    measured = [(row, errors) for row in rows if (errors := derive.accumulated_error(row.first()))]
+    measured = [(row, errors) for row in rows if (errors := likelihoods.accumulated_error(row.first()))]
     if not measured:
         return None
     figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows])
@@ -156,6 +158,42 @@ def accumulated_error(rows: Sequence[Row]) -> Figure | None:
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     label_ends(axes, ends)
     return figure
+
+
+def error_against_calls(rows: Sequence[Row]) -> Figure | None:
+    """Token error and sequence error against backbone calls; a paradigm's rows are joined."""
+    measured = [row for row in rows if row.over_seeds(likelihoods.token_error) is not None]
+    if not measured:
+        return None
+    right = partial(derive.quality, metric="accuracy")
+    panels = {
+        "token error, nats": likelihoods.token_error,
+        "sequence error": lambda record: one_minus(right(record)),
+    }
+    figure, drawn = panels_with_margin(2, 2, 2.2, [row.label for row in rows])
+    for axes, (name, error) in zip(drawn, panels.items(), strict=True):
+        ends, joined = [], {}
+        for row in measured:
+            x, y = row.over_seeds(derive.calls), row.over_seeds(error)
+            if x is None or y is None:
+                continue
+            colour = colours([row.paradigm for row in rows])[row.paradigm]
+            draw_point(axes, x, y, colour)
+            joined.setdefault(colour, []).append((x.value, y.value))
+            ends.append((x.value, y.value, row.label, colour))
+        for colour, points in joined.items():
+            axes.plot(*zip(*sorted(points), strict=True), color=colour, lw=0.8, zorder=1)
+        axes.set_xscale("log", base=2)
+        axes.set_ylim(bottom=0)
+        axes.set_title(name, loc="left", fontweight="bold")
+        axes.set_xlabel("backbone calls a text")
+        plain_ticks(axes)
+        label_ends(axes, ends)
+    return figure
+
+
+def one_minus(share: Interval | None) -> Interval | None:
+    return share and replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
 
 
 def order_map(rows: Sequence[Row]) -> Figure | None:

@@ -1,15 +1,20 @@
 """One JSON file a cell: everything measured, nothing rounded, written whole or not at all."""
 
 import hashlib
+import io
 import json
+import lzma
 import os
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 SCHEMA = 1
+ARCHIVE = "cells.tar.xz"
 IDENTITY = ("paradigm", "task", "backbone", "train", "seed", "measure", "device", "dtype")
 FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
@@ -81,16 +86,24 @@ def write_record(results: Path, record: Record) -> Path:
 def read_record(path: Path) -> Record:
     """Raises ValueError, saying what is wrong, where the file is not a whole record of this schema."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path.name}: not readable as JSON ({error})") from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path.name}: not readable ({error.strerror})") from None
+    return parse_record(path.name, content)
+
+
+def parse_record(name: str, content: bytes) -> Record:
+    try:
+        fields = json.loads(content.decode(), parse_constant=refuse_constant)
+    except ValueError as error:
+        raise ValueError(f"{name}: not readable as JSON ({error})") from None
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         found = fields.get("schema") if isinstance(fields, dict) else type(fields).__name__
-        raise ValueError(f"{path.name}: schema {found!r}, this version reads schema {SCHEMA}")
+        raise ValueError(f"{name}: schema {found!r}, this version reads schema {SCHEMA}")
     missing = FIELDS - fields.keys()
     if missing:
-        raise ValueError(f"{path.name}: lacks {', '.join(sorted(missing))}")
-    return Record(**{name: fields[name] for name in FIELDS})
+        raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
+    return Record(**{field: fields[field] for field in FIELDS})
 
 
 def refuse_constant(name: str) -> None:
@@ -98,11 +111,15 @@ def refuse_constant(name: str) -> None:
 
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
-    """All whole records of a results folder in a fixed order, and a line for each file that is not one."""
+    """All whole records of a results folder in a fixed order, and a line for each file that is not one.
+
+    A record stands in cells/ or in the archive; where in both, that in cells/ counts.
+    """
+    loose = {path.name for path in (results / "cells").glob("*.json")}
     records, refused = [], []
-    for path in sorted((results / "cells").glob("*.json")):
+    for name in sorted(loose | archived(results).keys()):
         try:
-            records.append(read_record(path))
+            records.append(record_named(results, name))
         except ValueError as error:
             refused.append(str(error))
     return records, refused
@@ -110,9 +127,47 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
 
 def valid_record(results: Path, cell: str) -> Record | None:
     try:
-        return read_record(results / "cells" / f"{cell}.json")
+        return record_named(results, f"{cell}.json")
     except ValueError:
         return None
+
+
+def record_named(results: Path, name: str) -> Record:
+    path = results / "cells" / name
+    if not path.exists() and name in archived(results):
+        return parse_record(name, archived(results)[name])
+    return read_record(path)
+
+
+def archived(results: Path) -> Mapping[str, bytes]:
+    """Files of cells.tar.xz by name: many records alike, a hundredth of their size. Raises ValueError if damaged."""
+    path = results / ARCHIVE
+    return unpacked(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@lru_cache(maxsize=1)
+def unpacked(path: Path, changed_ns: int) -> Mapping[str, bytes]:
+    try:
+        with tarfile.open(path) as archive:
+            files = ((member, archive.extractfile(member)) for member in archive)
+            return {Path(member.name).name: file.read() for member, file in files if file is not None}
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
+        raise ValueError(f"{path}: not a whole archive ({error})") from None
+
+
+def pack(results: Path) -> Path:
+    """Moves the records of cells/ into the archive; the same records give the same bytes."""
+    found = {**archived(results)} | {path.name: path.read_bytes() for path in (results / "cells").glob("*.json")}
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:xz", preset=9) as archive:
+        for name, content in sorted(found.items(), key=lambda entry: (len(entry[1]) // 100_000, entry[0])):
+            member = tarfile.TarInfo(f"cells/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    write_atomically(results / ARCHIVE, whole.getvalue())
+    for name in found:
+        (results / "cells" / name).unlink(missing_ok=True)
+    return results / ARCHIVE
 
 
 def current_umask() -> int:

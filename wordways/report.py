@@ -9,12 +9,13 @@ from pathlib import Path
 
 from wordways.contrasts import contrast_table
 from wordways.oracles import oracle_lines
-from wordways.record import canonical, read_records, write_atomically
+from wordways.record import ARCHIVE, canonical, pack, read_records, write_atomically
 from wordways.rows import rows_of
 from wordways.tables import (
     Table,
     budget_table,
     data_frame,
+    law_table,
     likelihood_table,
     missing_lines,
     oracle_table,
@@ -35,9 +36,10 @@ def write_report(results: Path) -> str:
         headline = [quality_table(group), speed_table(group)]
         shown += [table.plain() for table in headline]
         contrasts = contrast_table(group)
-        for table in (*headline, *([contrasts] if contrasts else []), likelihood_table(group), budget_table(group)):
-            save_table(table, folder)
-            page.append(table.markdown())
+        for table in (*headline, contrasts, likelihood_table(group), law_table(group), budget_table(group)):
+            if table is not None:
+                save_table(table, folder)
+                page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
     if rows:
         write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
@@ -69,12 +71,16 @@ def main() -> None:
     parser.add_argument(
         "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
     )
+    parser.add_argument("--pack", action="store_true", help=f"move the records into {ARCHIVE}, a hundredth of the size")
     arguments = parser.parse_args()
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
-    if not (arguments.results / "cells").is_dir():
+    if not (arguments.results / "cells").is_dir() and not (arguments.results / ARCHIVE).is_file():
         print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
         sys.exit(2)
+    if arguments.pack:
+        print(pack(arguments.results))
+        return
     if arguments.oracles:
         for line in oracle_lines(read_records(arguments.results)[0]):
             print(json.dumps(line, sort_keys=False))

@@ -204,7 +204,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         steps = len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
         with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
             texts = write_texts(subject, cell.measure.score_batch, advance)
-            law = likelihood(subject, cell.measure.likelihood_items, cell.measure.score_batch, advance)
+            law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
         alone = traces(subject)
         loads = workloads(subject, cell.measure, alone)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from wordways import derive
-from wordways.oracles import lines_of
+from wordways import derive, likelihoods
+from wordways.oracles import lines_of, lost_bits
 from wordways.record import Record
 from wordways.rows import Row
 from wordways.stats import Interval
@@ -135,7 +135,7 @@ def quality_table(rows: Sequence[Row]) -> Table:
     units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
-    note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{signatures}"
+    note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
     return Table(f"quality_{rows[0].task}", f"Quality, {rows[0].task}", note, pd.DataFrame(frame))
 
 
@@ -171,15 +171,61 @@ def speed_table(rows: Sequence[Row]) -> Table:
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
 
 
+def lost_note(rows: Sequence[Row]) -> str:
+    """C of the strata in which it is not 0."""
+    lost = lost_bits(rows[0].first())
+    counted = ", ".join(f"{stratum} {bits:.3f}" for stratum, bits in lost.items() if bits)
+    if not lost:
+        return ""
+    others = "" if len(lost) == 1 else " and 0 in the others" if counted else "0"
+    return f" C, bits lost where all is written at once: {counted}{others}."
+
+
+LAW_COLUMNS = {
+    "KL(q, p)": ("kl", likelihoods.kl_per_token),
+    "slack of the bound": ("", likelihoods.slack_per_token),
+    "KL(p, q)": ("reverse_kl", likelihoods.reverse_kl_per_token),
+}
+
+
+def law_table(rows: Sequence[Row]) -> Table | None:
+    """Model and exact law beside each other; None where no row's task knows its law for every text."""
+    frame = []
+    for row in rows:
+        law, (stratum, *_) = row.first().likelihood, row.first().groups()
+        if law is None or not law.get("own"):
+            continue
+        theory = {line["measure"]: line for line in lines_of(row.first())}
+        cells = {"": row.label, "kind": law["kind"]}
+        for heading, (measure, value) in LAW_COLUMNS.items():
+            measured = row.over_seeds(partial(value, stratum=stratum))
+            cells[heading] = beside_theory(measured, 4, theory.get(measure))
+        cells["token error"] = beside_theory(row.over_seeds(likelihoods.token_error), 4, None)
+        right = row.over_seeds(partial(derive.quality, metric="accuracy"))
+        cells["sequence error"] = "–" if right is None else f"{1 - right.value:.3f}"
+        cells["ExAccErr"] = beside_theory(row.over_seeds(likelihoods.exposure_bias), 2, None)
+        frame.append(cells)
+    note = (
+        "q: the exact law; p: the model's. KL, slack and token error (KL behind one token, along the data) in nats a "
+        "token, ± half a 95 % interval; KL(p, q) given that the text is possible; sequence error: the share that is "
+        "not; ExAccErr: exposure bias at a text's last token. In brackets what theory demands."
+    )
+    return Table(f"law_{rows[0].task}", f"The exact law, {rows[0].task}", note, pd.DataFrame(frame)) if frame else None
+
+
 def likelihood_table(rows: Sequence[Row]) -> Table:
     frame = []
     for row in rows:
         law, theory = row.first().likelihood, {(x["measure"], x["operation"]): x for x in lines_of(row.first())}
-        cells = {"": row.label, "kind": law["kind"] if law else "–"}
-        for stratum in row.first().groups():
-            measured = row.over_seeds(partial(derive.nats_per_token, stratum=stratum))
-            cells[stratum] = beside_theory(measured, 3, theory.get(("nats_per_token", stratum)))
-        frame.append(cells)
+        kinds = {"nats_per_token": (law["kind"] if law else "–", likelihoods.nats_per_token)}
+        if law and law.get("exact"):
+            kinds["exact_nats_per_token"] = ("exact, over all orders", likelihoods.exact_nats_per_token)
+        for name, (kind, value) in kinds.items():
+            cells = {"": row.label, "kind": kind}
+            for stratum in row.first().groups():
+                measured = row.over_seeds(partial(value, stratum=stratum))
+                cells[stratum] = beside_theory(measured, 3, theory.get((name, stratum)))
+            frame.append(cells)
     note = (
         "Nats a token of the reference text and its end, ± half a 95 % interval over texts. exact: the law that is "
         "sampled from; bound: above the exact value; pseudo: of no joint law. Kinds are not to be ranked together."
@@ -246,7 +292,7 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
             for metric, entry in row.first().scores.items()
         ]
         found += [
-            (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(derive.nats_per_token, stratum=stratum)))
+            (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(likelihoods.nats_per_token, stratum=stratum)))
             for stratum in strata
         ]
         found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in data_measures(rows)]

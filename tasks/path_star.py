@@ -1,0 +1,108 @@
+"""Arms that leave one node: which arm leads to the goal cannot be said before the path has been followed to its end.
+
+After Bachmann and Nagarajan (2024) and Frydenlund (2024). G(d, l): d paths of l nodes that share their first. Given the
+edges, start and goal, write the path. Trained to predict the next node after the right ones, a model learns to follow
+an arm it never had to choose; written from the goal backwards, or in any order, there is nothing to choose.
+"""
+
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Metric
+
+
+class PathStar(Task):
+    """Prompt: the edges in random order, the start and the goal; target: the l nodes of the path.
+
+    arms, length: d and l.  names: that nodes are drawn from.  target: from the start, or reversed.
+    query: start and goal stand behind the edges or before them.  shuffle: single edges, or whole arms.
+    """
+
+    holes = "suffix"
+    generated = True
+    shareable = True
+    not_for_training = frozenset[str]()
+    metrics: Sequence[Metric] = (Accuracy(),)
+
+    def __init__(
+        self,
+        arms: int,
+        length: int,
+        names: int,
+        target: Literal["forward", "reversed"],
+        query: Literal["last", "first"],
+        shuffle: Literal["edges", "arms"],
+    ):
+        nodes = 1 + arms * (length - 1)
+        if arms < 2 or length < 3 or names < nodes:
+            raise ValueError(
+                f"arms={arms}, length={length}, names={names}: must be arms of 2, length of 3, {nodes} names or more"
+            )
+        self.arms, self.length, self.names, self.nodes = arms, length, names, nodes
+        self.target, self.query, self.shuffle = target, query, shuffle
+        self.strata: Sequence[str] = (target,)
+
+    def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
+        """Endless; which split a graph belongs to is a hash of its nodes."""
+        for number in itertools.count(first):
+            rng = random.Random(f"{split}-{number}")
+            while True:
+                nodes = [str(node) for node in rng.sample(range(self.names), self.nodes)]
+                if split_of(nodes) == split:
+                    break
+            yield self.example(f"{split}-{number}", nodes, rng)
+
+    def example(self, name: str, nodes: Sequence[str], rng: random.Random) -> Example:
+        start, size = nodes[0], self.length - 1
+        paths = [[start, *nodes[1 + arm * size : 1 + (arm + 1) * size]] for arm in range(self.arms)]
+        path = paths[0]
+        rng.shuffle(paths)
+        edges = [pair for arm in paths for pair in itertools.pairwise(arm)]
+        if self.shuffle == "edges":
+            rng.shuffle(edges)
+        asked, drawn = f"/ {start} {path[-1]} /", " ".join(f"{a} {b} |" for a, b in edges)
+        prompt = f"{drawn} {asked}" if self.query == "last" else f"{asked} {drawn}"
+        written = path if self.target == "forward" else path[::-1]
+        return Example(name, prompt, " ".join(written), stratum=self.target)
+
+    def vocabulary(self) -> Sequence[str]:
+        return ["|", "/", *map(str, range(self.names))]
+
+    def room(self, prompt_tokens: int) -> None:
+        return None
+
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """accuracy: 1 where the path is the one path."""
+        return {"accuracy": float(text == example.target)}
+
+    def nats(self, example: Example, text: str) -> float:
+        return 0.0 if text == example.target else math.inf
+
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
+    def theory(self, setting: Setting) -> Theory | None:
+        """Left to right the arm is a guess, whatever l; any other order can be right."""
+        one_by_one = set(setting.quotas) == {1}
+        if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
+            return None
+        if setting.kind == "exact" and setting.order is None and self.target == "forward":
+            return Theory(1 / self.arms, "guessed_arm")
+        return Theory(1.0, "followed_arm")
+
+    def data_hash(self) -> str:
+        return "generated"
+
+    def training_hash(self) -> str:
+        return "generated"
+
+
+def split_of(nodes: Sequence[str]) -> Split:
+    bucket = hashlib.blake2b(" ".join(nodes).encode(), digest_size=1).digest()[0]
+    return "train" if bucket < 230 else "valid" if bucket < 243 else "test"
