@@ -10,7 +10,13 @@ from test_record import EMPTY
 
 from tasks.hidden_markov import HiddenMarkov
 from wordways.exposure import Commitment, commitments, divergences
-from wordways.likelihoods import accumulated_error
+from wordways.likelihoods import (
+    accumulated_error,
+    exact_nats_per_token,
+    reverse_kl_per_token,
+    slack_per_token,
+    token_error,
+)
 
 PRESETS = ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
 
@@ -76,3 +82,34 @@ def test_accumulated_error_is_the_excess_over_the_data() -> None:
     assert errors is not None
     assert [error.value for error in errors] == pytest.approx([1.0, 2.0])  # (.2 - .1) / .1; (.6 - .2) / .2
     assert accumulated_error(EMPTY) is None
+
+
+def test_reverse_divergence_is_of_the_law_given_that_a_text_is_possible() -> None:
+    """By hand: of four texts written one is impossible; ln p - ln q of the others is .5, .3 and .1 nats."""
+    own = {"kind": "exact", "nats": [2.0, 2.0, 2.0], "law_nats": [2.5, 2.3, 2.1], "tokens": [2] * 3, "texts": 4}
+    items = ["a", "b", "c", "d"]
+    record = replace(
+        EMPTY,
+        item_ids=items,
+        strata=dict.fromkeys(items, "all"),
+        scores={"accuracy": {"items": [1, 1, 1, 0], "unit": "share"}},
+        likelihood={"own": own},
+    )
+    found = reverse_kl_per_token(record, "all")
+    assert found is not None
+    assert found.value == pytest.approx((0.3 - math.log(0.75)) / 2)
+    bound = replace(record, likelihood={"own": own | {"kind": "bound", "exact": None}})
+    assert reverse_kl_per_token(bound, "all") is None, "a bound is no law"
+
+
+def test_slack_is_bound_minus_exact_and_token_error_is_of_the_data() -> None:
+    law = {"kind": "bound", "item_ids": ["a"], "nats": [3.0], "exact": [2.6], "tokens": [4], "se": [0.0]}
+    law["exposure"] = {"own": [[9.0, 9.0]], "data": [[0.1, 0.3]]}
+    record = replace(EMPTY, item_ids=["a"], strata={"a": "all"}, likelihood=law)
+    slack, exact, error = slack_per_token(record, "all"), exact_nats_per_token(record, "all"), token_error(record)
+    assert slack is not None
+    assert exact is not None
+    assert error is not None
+    assert (slack.value, exact.value, error.value) == pytest.approx((0.1, 0.65, 0.2))
+    nothing = replace(record, likelihood=law | {"exposure": {"own": [[0.1]], "data": [[0.0]]}})
+    assert accumulated_error(nothing) is None, "no error to compare with, no value"

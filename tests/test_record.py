@@ -15,8 +15,10 @@ from wordways.record import (
     Record,
     canonical,
     cell_id,
+    pack,
     read_record,
     read_records,
+    valid_record,
     write_atomically,
     write_record,
 )
@@ -130,3 +132,30 @@ def test_new_files_are_as_readable_as_any(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_packed_records_are_read_like_loose_ones_and_take_little_room(tmp_path: Path) -> None:
+    records = [
+        replace(EMPTY, cell=f"{number:016x}", item_ids=[f"item-{i}" for i in range(2000)], reason=f"{number}")
+        for number in range(20)
+    ]
+    for record in records:
+        write_record(tmp_path, record)
+    loose = sum(path.stat().st_size for path in (tmp_path / "cells").iterdir())
+    first = pack(tmp_path).read_bytes()
+    assert not list((tmp_path / "cells").iterdir())
+    assert len(first) < loose / 50
+    assert read_records(tmp_path) == (records, [])
+    assert valid_record(tmp_path, records[3].cell) == records[3]
+    write_record(tmp_path, replace(records[3], reason="newer"))
+    assert valid_record(tmp_path, records[3].cell) == replace(records[3], reason="newer"), "a loose record counts first"
+    write_record(tmp_path, records[3])
+    assert pack(tmp_path).read_bytes() == first, "the same records, the same bytes"
+
+
+def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
+    write_record(tmp_path, EMPTY)
+    archive = pack(tmp_path)
+    archive.write_bytes(archive.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a whole archive"):
+        read_records(tmp_path)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SMALL, cell
 
 from wordways.oracles import oracle_lines
 from wordways.plots import apart, panels_with_margin
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
-from wordways.rows import rows_of
+from wordways.rows import rows_of, series_of
+from wordways.run import run_cell
 from wordways.tables import Table, data_frame, quality_table
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
@@ -188,3 +189,62 @@ def test_labels_of_any_length_leave_room_for_a_panel() -> None:
         figure, panels = panels_with_margin(3, 2, 1.5, ["x" * length])
         assert all(panel.get_position().width * figure.get_figwidth() >= 1.19 for panel in panels)
         plt.close(figure)
+
+
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language with a known law, and retrieval at three lengths."""
+    folder = tmp_path_factory.mktemp("languages")
+    small = [argument for argument in SMALL if not argument.startswith("task.")]
+    places = (f"results={folder / 'r'}", f"checkpoints={folder / 'c'}")
+    for preset in ("autoregressive", "parallel", "diffusion_k1", "diffusion_left_to_right"):
+        run_cell(cell(f"paradigm={preset}", "task=hidden_markov", "task.n=4", *small, *places))
+    for tokens in (1, 2, 3):
+        for preset in ("autoregressive", "masked_infill"):
+            retrieval = ("task=retrieval", "task.pairs=16", f"task.tokens={tokens}")
+            run_cell(cell(f"paradigm={preset}", *retrieval, *small, *places))
+    return folder / "r"
+
+
+def test_a_known_law_has_a_table_and_a_figure_of_errors(languages: Path, tmp_path: Path) -> None:
+    shutil.copytree(languages, tmp_path / "copy")
+    write_report(tmp_path / "copy")
+    folder = tmp_path / "copy" / "report"
+    table = (folder / "law_hidden_markov.md").read_text().splitlines()
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in table if line.startswith("| ")}
+    assert rows["autoregressive"][0] == rows["diffusion_left_to_right"][0] == "exact"
+    assert rows["diffusion_k1"][0] == "bound"
+    assert rows["diffusion_k1"][2] != "–"
+    assert rows["autoregressive"][2] == "–", "no bound, no slack"
+    assert all("[0]" in rows[name][3] for name in ("diffusion_left_to_right", "diffusion_k1")), "theory: KL 0"
+    assert (folder / "error_calls_hidden_markov.png").is_file()
+    likelihood = (folder / "likelihood_hidden_markov.md").read_text()
+    assert "| diffusion_k1 | exact, over all orders |" in likelihood
+    assert "C, bits lost where all is written at once: " in (folder / "quality_hidden_markov.md").read_text()
+
+
+def test_gaps_name_what_they_are_measured_against(languages: Path) -> None:
+    gaps = [line for line in oracle_lines(read_records(languages)[0]) if line["measure"] == "gap_bits"]
+    assert ("parallel", "diffusion_left_to_right") in {(line["preset"], line["against"]) for line in gaps}
+
+
+def test_tasks_that_differ_in_one_number_make_a_figure(languages: Path, tmp_path: Path) -> None:
+    shutil.copytree(languages, tmp_path / "copy")
+    write_report(tmp_path / "copy")
+    assert (tmp_path / "copy" / "report" / "quality_tokens_retrieval.png").is_file()
+    assert "Dashed: the chance" in (tmp_path / "copy" / "report" / "report.md").read_text()
+    rows = rows_of(ok(languages))
+    assert [(key, sorted(at)) for key, at in series_of(rows).items()] == [(("retrieval", "tokens"), [1, 2, 3])]
+
+
+def test_seeds_that_disagree_are_counted(copy: Path) -> None:
+    first = next(record for record in ok(copy) if record.config["preset"] == "parallel")
+    for seed, right in enumerate((1, 0, 1)):
+        scores = {"accuracy": first.scores["accuracy"] | {"items": [right] * len(first.item_ids)}}
+        config = first.config | {"seed": seed}
+        write_record(copy, replace(first, cell=f"{seed:016x}", config=config, scores=scores))
+    for record in ok(copy):
+        if record.cell not in {f"{seed:016x}" for seed in range(3)}:
+            (copy / "cells" / f"{record.cell}.json").unlink()
+    table = quality_table(rows_of(ok(copy))).markdown()
+    assert "solved 2 of 3" in table

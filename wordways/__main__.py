@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from wordways.estimate import announcement
 from wordways.record import valid_record, write_atomically
 from wordways.run import Cell, check_cell, run_cell
 from wordways.settings import SettingError
@@ -41,6 +42,8 @@ def main() -> None:
     except SettingError as error:
         sys.exit(refuse(error))
     try:
+        if cells[0].run.progress and (line := announcement(cells)):
+            print(f"wordways: {line}", file=sys.stderr, flush=True)
         job()
     except KeyboardInterrupt:
         done = sum(valid_record(Path(cell.run.results), cell.id) is not None for cell in cells)

@@ -47,11 +47,10 @@ def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
     if not own or right is None or right.value == 0:
         return None
     model = own["nats"] if own["kind"] == "exact" else own.get("exact")
-    possible = [i for i, nats in enumerate(own["law_nats"]) if nats is not None]
-    if model is None or not possible:
+    if model is None:
         return None
-    share = math.log(right.value)
-    return mean([(own["law_nats"][i] - model[i] - share) / own["tokens"][i] for i in possible])
+    rows = [row for row in zip(own["law_nats"], model, own["tokens"], strict=True) if row[0] is not None]
+    return mean([(law - nats - math.log(right.value)) / tokens for law, nats, tokens in rows]) if rows else None
 
 
 def token_error(record: Record) -> Interval | None:

@@ -130,8 +130,8 @@ def likelihood(
 ) -> dict[str, Any]:
     """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item.
 
-    Beside the model's stand those of the true law, where the task knows it, and both of the model's own texts, where
-    it can be asked about every text.
+    Beside the model's stand those of the true law, where the task knows it, and both of those of the model's own texts
+    that are possible, where it can be asked about every text.
     """
     taken: Counter[str] = Counter()
     chosen = []
@@ -144,7 +144,8 @@ def likelihood(
     own = None
     if subject.text.task.conditionals([None] * len(subject.rows[0].target)) is not None:
         written = [replace(subject.examples[index], target=texts[index]) for index in chosen]
-        own = nats_of(subject, written, batch, lambda _: None)
+        whole = [one for one in written if math.isfinite(subject.text.task.nats(one, one.target) or 0)]
+        own = nats_of(subject, whole, batch, lambda _: None) | {"texts": len(written)} if whole else None
     return {**found, "item_ids": [example.id for example in asked], "own": own}
 
 

@@ -1,6 +1,6 @@
 """Figures from records: direct labels, one colour a paradigm, vector and raster, the same bytes every time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from wordways import derive, likelihoods
 from wordways.oracles import lines_of
 from wordways.record import Record
-from wordways.rows import Row, colours
+from wordways.rows import Row, colours, series_of
 from wordways.stats import Interval
 from wordways.tables import quality_columns
 
@@ -78,6 +78,64 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
                     figure.savefig(folder / f"{name}_{task}.{ending}", metadata=undated)
                 plt.close(figure)
     return captions
+
+
+def save_series(rows: Sequence[Row], folder: Path) -> dict[str, str]:
+    """The same for figures over several tasks that differ in one number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    captions = {}
+    with plt.rc_context(STYLE):
+        for (task, setting), at in series_of(rows).items():
+            name = f"quality_{setting}_{task}"
+            captions[name] = f"Quality against {setting}, {task}. Bars: 95 % intervals; diamonds: theory."
+            figure, by_rate = quality_against_setting(setting, at)
+            if by_rate:
+                captions[name] += (
+                    " Dashed: the chance that training hides a whole answer, rate to the power of its tokens."
+                )
+            for ending, undated in UNDATED.items():
+                figure.savefig(folder / f"{name}.{ending}", metadata=undated)
+            plt.close(figure)
+    return captions
+
+
+def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]]) -> tuple[Figure, bool]:
+    """A panel a stratum, a line a row; and whether a masking rate was there to be drawn against."""
+    every = [row for rows in at.values() for row in rows]
+    columns, labels, by_rate = quality_columns(every), list(dict.fromkeys(row.label for row in every)), False
+    figure, panels = panels_with_margin(len(columns), 2, 2.2, labels)
+    for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
+        ends = []
+        for label in labels:
+            rows = {value: row for value, rows in at.items() for row in rows if row.label == label}
+            found = {
+                v: row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for v, row in rows.items()
+            }
+            known = {value: interval for value, interval in found.items() if interval is not None}
+            if not known:
+                continue
+            first = next(iter(rows.values()))
+            colour = colours([row.paradigm for row in every])[first.paradigm]
+            for value, interval in known.items():
+                draw_point(axes, Interval(value, value, value, "none", 1), interval, colour)
+                lines = [
+                    x for x in lines_of(rows[value].first()) if (x["measure"], x["operation"]) == (metric, stratum)
+                ]
+                exact = [line["theory"] for line in lines]
+                axes.plot([value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
+            axes.plot(list(known), [interval.value for interval in known.values()], color=colour, lw=0.8, zorder=1)
+            rate = first.first().config["paradigm"].get("rate")
+            if rate is not None and all(derive.holes(row.first(), stratum) == value for value, row in rows.items()):
+                axes.plot(list(known), [rate**value for value in known], "--", color=colour, lw=0.8, zorder=1)
+                by_rate = True
+            ends.append((max(known), known[max(known)].value, label, colour))
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_xticks(list(at))
+        axes.set_title(heading, loc="left", fontweight="bold")
+        axes.set_ylabel(metric)
+        axes.set_xlabel(setting)
+        label_ends(axes, ends)
+    return figure, by_rate
 
 
 def any_text(record: Record, stratum: str) -> Interval | None:

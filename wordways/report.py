@@ -26,7 +26,7 @@ from wordways.tables import (
 
 def write_report(results: Path) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
-    from wordways.plots import save_figures
+    from wordways.plots import save_figures, save_series
 
     records, refused = read_records(results)
     folder, shown, page = results / "report", [], [f"# {results.name}", ""]
@@ -41,6 +41,7 @@ def write_report(results: Path) -> str:
                 save_table(table, folder)
                 page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
+    page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder).items()]
     if rows:
         write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
     lines = oracle_lines(records)

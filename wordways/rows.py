@@ -75,6 +75,24 @@ def task_names(records: Sequence[Record]) -> dict[str, str]:
     return names
 
 
+def series_of(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, list[Row]]]:
+    """Rows whose tasks differ in one number alone, at three values or more: {(task, setting): {value: rows}}."""
+    found = {}
+    for name in dict.fromkeys(module(row.first().config["task"]) for row in rows):
+        of_task = [row for row in rows if module(row.first().config["task"]) == name]
+        settings = [flatten(row.first().config["task"]) for row in of_task]
+        telling = [setting for setting in settings[0] if len({flat.get(setting) for flat in settings}) > 1]
+        if len(telling) != 1:
+            continue
+        at: dict[Any, list[Row]] = {}
+        for row in of_task:
+            at.setdefault(row.first().config["task"].get(telling[0]), []).append(row)
+        if len(at) > 2 and all(isinstance(value, int | float) for value in at):
+            at = dict(sorted(at.items()))
+            found[name, telling[0]] = at
+    return found
+
+
 def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, str]:
     """Dotted names of all settings that may tell rows apart, values as text."""
     flat = {}

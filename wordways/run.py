@@ -154,12 +154,18 @@ def stream_of(node: str, checkpoints: str, batch: int, seed: int) -> Stream:
     return Stream(text_of(node, checkpoints), batch, seed)
 
 
+def to_do(cell: Cell) -> bool:
+    """Has it no record, or one that is to be made again?"""
+    known = valid_record(Path(cell.run.results), cell.id)
+    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
+    return known is None or known.status in again
+
+
 def run_cell(cell: Cell) -> Record:
     """The cell's record: the one on disk where it will do, else a new one, written before it is returned."""
     results = Path(cell.run.results)
     known = valid_record(results, cell.id)
-    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
-    if known is not None and known.status not in again:
+    if known is not None and not to_do(cell):
         return known
     if cell.run.threads is not None:
         torch.set_num_threads(cell.run.threads)

@@ -18,6 +18,9 @@ ESCAPES = str.maketrans(
 )
 
 
+SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
+
+
 @dataclass(frozen=True)
 class Table:
     """Cells of text under a title, over a note that says how its numbers were made."""
@@ -128,7 +131,9 @@ def quality_table(rows: Sequence[Row]) -> Table:
         for heading, metric, stratum in columns:
             measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
             digits = 3 if row.first().scores[metric]["unit"] == "share" else 1
-            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum)))
+            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + split(
+                row, metric, stratum
+            )
             methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
         frame.append(cells)
     metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
@@ -137,6 +142,15 @@ def quality_table(rows: Sequence[Row]) -> Table:
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
     note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
     return Table(f"quality_{rows[0].task}", f"Quality, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def split(row: Row, metric: str, stratum: str) -> str:
+    """Where some seeds solve a task and others do not, a mean says little: how many do."""
+    found = [derive.quality(record, metric, stratum) for record in row.records]
+    shares = [interval.value for interval in found if interval is not None]
+    if row.first().scores[metric]["unit"] != "share" or max(shares, default=0) - min(shares, default=0) < APART:
+        return ""
+    return f", solved {sum(share >= SOLVED for share in shares)} of {len(shares)}"
 
 
 def theory_known(rows: Sequence[Row]) -> bool:
@@ -193,7 +207,7 @@ def law_table(rows: Sequence[Row]) -> Table | None:
     frame = []
     for row in rows:
         law, (stratum, *_) = row.first().likelihood, row.first().groups()
-        if law is None or not law.get("own"):
+        if law is None or not law.get("exposure"):
             continue
         theory = {line["measure"]: line for line in lines_of(row.first())}
         cells = {"": row.label, "kind": law["kind"]}
