@@ -240,8 +240,8 @@ def test_tasks_that_differ_in_one_number_make_a_figure(languages: Path, tmp_path
 def test_seeds_that_disagree_are_counted(copy: Path) -> None:
     first = next(record for record in ok(copy) if record.config["preset"] == "parallel")
     for seed, right in enumerate((1, 0, 1)):
-        scores = {"accuracy": first.scores["accuracy"] | {"items": [right] * len(first.item_ids)}}
-        config = first.config | {"seed": seed}
+        scores = {"accuracy": {**first.scores["accuracy"], "items": [right] * len(first.item_ids)}}
+        config = {**first.config, "seed": seed}
         write_record(copy, replace(first, cell=f"{seed:016x}", config=config, scores=scores))
     for record in ok(copy):
         if record.cell not in {f"{seed:016x}" for seed in range(3)}:

@@ -59,7 +59,7 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
     one, other = (record.scores.get(metric) for record in (first, second))
     if one is None or other is None or first.item_ids != second.item_ids:
         return None
-    chosen = [i for i, item in enumerate(first.item_ids) if first.strata[item] == stratum]
+    chosen = first.places.get(stratum, [])
     if "statistics" in one:
         from tasks.metrics import METRICS
 

@@ -20,7 +20,7 @@ Timing = Mapping[str, Any]
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
     """The metric over the items of a stratum, or over all."""
     entry = record.scores.get(metric)
-    chosen = [i for i, item in enumerate(record.item_ids) if stratum in (None, record.strata[item])]
+    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
     if entry is None or not chosen:
         return None
     if "statistics" in entry:

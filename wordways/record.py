@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,9 +41,16 @@ class Record:
     samples: list[Mapping[str, Any]]
     schema: int = SCHEMA
 
+    @cached_property
+    def places(self) -> Mapping[str, list[int]]:
+        """Where in item_ids each stratum's items stand, strata in the order of the items."""
+        found: dict[str, list[int]] = {}
+        for place, item in enumerate(self.item_ids):
+            found.setdefault(self.strata[item], []).append(place)
+        return found
+
     def groups(self) -> list[str]:
-        """The names of the strata in the order of the items."""
-        return list(dict.fromkeys(self.strata[item] for item in self.item_ids))
+        return list(self.places)
 
 
 def canonical(value: object) -> str:
@@ -79,7 +86,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def write_record(results: Path, record: Record) -> Path:
     path = results / "cells" / f"{record.cell}.json"
-    write_atomically(path, canonical(vars(record)) + "\n")
+    write_atomically(path, canonical({name: getattr(record, name) for name in FIELDS}) + "\n")
     return path
 
 

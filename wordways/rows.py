@@ -60,17 +60,23 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
         seeds = sorted(group, key=lambda record: record.config["seed"])
         rows.append(Row(label, module(config["paradigm"]), names[canonical(config["task"])], seeds))
     place = list(colours([row.paradigm for row in rows])).index
-    return sorted(rows, key=lambda row: (row.task, place(row.paradigm), natural(row.label)))
+    return sorted(rows, key=lambda row: (natural(row.task), place(row.paradigm), natural(row.label)))
 
 
 def task_names(records: Sequence[Record]) -> dict[str, str]:
-    """From a task's settings to its name, fit for a file: list_operations, or list_operations_n10 beside another."""
+    """From a task's settings to its name, fit for a file: list_operations, or list_operations_n10 beside another.
+
+    Where one setting tells all rivals apart its shortest is enough.
+    """
     settings = {canonical(record.config["task"]): record.config["task"] for record in records}
     names = {}
     for key, node in settings.items():
         rivals = [flatten(other) for other in settings.values() if module(other) == module(node)]
-        telling = {name: value for name, value in flatten(node).items() if len({r.get(name) for r in rivals}) > 1}
-        parts = [f"{name}{value}" for name, value in telling.items()]
+        telling = {name: len({rival.get(name) for rival in rivals}) for name in flatten(node)}
+        enough = [name for name, kinds in telling.items() if kinds == len(rivals) > 1]
+        shortest = sorted(enough, key=lambda name: len(name + "".join(str(rival.get(name)) for rival in rivals)))[:1]
+        told_by = shortest or [name for name, kinds in telling.items() if kinds > 1]
+        parts = [f"{name}{flatten(node)[name]}" for name in told_by]
         names[key] = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
     return names
 
