@@ -156,6 +156,6 @@ def test_packed_records_are_read_like_loose_ones_and_take_little_room(tmp_path: 
 def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
     write_record(tmp_path, EMPTY)
     archive = pack(tmp_path)
-    archive.write_bytes(archive.read_bytes()[:-20])
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a whole archive"):
         read_records(tmp_path)
