@@ -1,5 +1,6 @@
 """What a task must say: its examples as plain text, how a written text is judged, what theory demands of the judge."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ class Example:
     """One thing to write: `target` goes between `prompt` and `suffix`.
 
     references: all texts a metric compares with.  stratum: the group in which the example is counted.
+    instance: what it was made from, where several examples share that; they are then not independent.
     """
 
     id: str
@@ -24,6 +26,7 @@ class Example:
     suffix: str = ""
     references: tuple[str, ...] = ()
     stratum: str = ""
+    instance: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class Theory:
 
     value: float
     tolerance: str
+
+
+def split_of(instance: str) -> Split:
+    """By a hash of what an example is made from: of ten nine are for training, of the rest half are for validation."""
+    bucket = hashlib.blake2b(instance.encode(), digest_size=1).digest()[0]
+    return "train" if bucket < 230 else "valid" if bucket < 243 else "test"
 
 
 class Task(ABC):

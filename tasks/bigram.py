@@ -6,7 +6,7 @@ from tasks.chain import Chain, sparse
 from tasks.language import Language
 
 
-class Bigram(Language):
+class Bigram(Language[Chain]):
     """symbols: of the language.  n: symbols in a text.  branches: how many can follow one.  law: seed of the table."""
 
     def __init__(self, symbols: int, n: int, branches: int, law: int):

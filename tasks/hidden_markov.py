@@ -6,7 +6,7 @@ from tasks.chain import Chain, sparse
 from tasks.language import Language
 
 
-class HiddenMarkov(Language):
+class HiddenMarkov(Language[Chain]):
     """states, symbols: of the chain.  n: symbols in a text.  law: seed of the tables.
 
     branches: how many states can follow a state, how many symbols it can say; all others are impossible.

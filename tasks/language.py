@@ -9,35 +9,18 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Generic, TypeVar
 
 from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.chain import Chain
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
+from tasks.strings import Strings
+
+LawT = TypeVar("LawT", bound=Chain | Strings)
 
 
-class Law(Protocol):
-    """Everything that can be asked of a law over texts of n symbols; tasks/chain.py says what each is."""
-
-    @property
-    def n(self) -> int: ...
-    @property
-    def symbols(self) -> int: ...
-    @property
-    def entropy(self) -> float: ...
-    @property
-    def marginal_entropy(self) -> float: ...
-    @property
-    def valid_at_once(self) -> float: ...
-    def draw(self, rng: random.Random) -> list[int]: ...
-    def nats(self, ids: list[int]) -> float: ...
-    def infill_law(self, known_N: list[int | None]) -> NDArray[np.float64]: ...
-
-
-class Language(Task):
+class Language(Task, Generic[LawT]):
     """Prompt: nothing; target: n symbols drawn from a law."""
 
     holes = "suffix"
@@ -47,7 +30,7 @@ class Language(Task):
     strata: Sequence[str] = ("all",)
     metrics: Sequence[Metric] = (Accuracy(),)
 
-    def __init__(self, chain: Law, law: int):
+    def __init__(self, chain: LawT, law: int):
         if chain.n < 2:
             raise ValueError(f"n={chain.n}: must be at least 2")
         self.chain, self.n, self.law = chain, chain.n, law

@@ -6,7 +6,6 @@ item by F) has n, shuffle has n!, the identity among them; written together, tok
 at a rate known in advance.
 """
 
-import hashlib
 import itertools
 import math
 import random
@@ -14,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.base import Example, Setting, Split, Task, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -65,7 +64,7 @@ class ListOperations(Task):
         name = f"{operation}-{number}" if split == "test" else f"{split}-{operation}-{number}"
         rng = random.Random(f"{name}")
         items = rng.sample(self.letters, self.n)
-        while split_of(items) != split:
+        while split_of("".join(items)) != split:
             items = rng.sample(self.letters, self.n)
         index = rng.randrange(self.n)
         words = [*items]
@@ -178,12 +177,6 @@ class ListOperations(Task):
 
     def training_hash(self) -> str:
         return "generated"
-
-
-def split_of(items: Sequence[str]) -> Split:
-    """Nine lists in ten are for training; of the rest half are for validation, half for the test."""
-    bucket = hashlib.blake2b("".join(items).encode(), digest_size=1).digest()[0]
-    return "train" if bucket < 230 else "valid" if bucket < 243 else "test"
 
 
 def shuffle_accuracy(quotas: Sequence[int], temperature: float) -> float | None:

@@ -66,4 +66,4 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
         sums = [[entry["statistics"][i] for i in chosen] for entry in (one, other)]
         return paired_pooled(sums[0], sums[1], METRICS[metric].value)
     items = [[entry["items"][i] for i in chosen] for entry in (one, other)]
-    return paired(items[0], items[1])
+    return paired(items[0], items[1], first.shared_instances(chosen))

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import kendalltau
 
 from wordways.record import Record
-from wordways.stats import Interval, mean, median, pooled, proportion
+from wordways.stats import Interval, clustered, mean, median, pooled, proportion
 
 Timing = Mapping[str, Any]
 
@@ -27,7 +27,9 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
         from tasks.metrics import METRICS
 
         return pooled([entry["statistics"][i] for i in chosen], METRICS[metric].value)
-    items = [entry["items"][i] for i in chosen]
+    items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
+    if groups:
+        return clustered(items, groups)
     if set(items) <= {0, 1}:
         return proportion(int(sum(items)), len(items))
     return mean(items)

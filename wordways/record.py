@@ -7,8 +7,8 @@ import lzma
 import os
 import tarfile
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
+OPTIONAL = {"instances"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ class Record:
     timing: list[Mapping[str, Any]]
     trace: Mapping[str, Any] | None
     samples: list[Mapping[str, Any]]
+    instances: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    def shared_instances(self, places: Iterable[int]) -> list[str]:
+        """What each of these items was made from; empty where no two share it."""
+        found = [self.instances.get(self.item_ids[place], "") for place in places]
+        return found if len(set(found)) < len(found) and "" not in found else []
 
     @cached_property
     def places(self) -> Mapping[str, list[int]]:
@@ -84,9 +91,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise
 
 
+def fields_of(record: Record) -> dict[str, Any]:
+    """As they are written: an optional field only where there is something in it."""
+    return {name: getattr(record, name) for name in FIELDS | {n for n in OPTIONAL if getattr(record, n)}}
+
+
 def write_record(results: Path, record: Record) -> Path:
     path = results / "cells" / f"{record.cell}.json"
-    write_atomically(path, canonical({name: getattr(record, name) for name in FIELDS}) + "\n")
+    write_atomically(path, canonical(fields_of(record)) + "\n")
     return path
 
 
@@ -110,7 +122,7 @@ def parse_record(name: str, content: bytes) -> Record:
     missing = FIELDS - fields.keys()
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
-    return Record(**{field: fields[field] for field in FIELDS})
+    return Record(**{name: fields[name] for name in FIELDS | fields.keys() & OPTIONAL})
 
 
 def refuse_constant(name: str) -> None:

@@ -237,6 +237,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         scores=scores(text.task, examples, texts),
         item_ids=[example.id for example in examples],
         strata={example.id: example.stratum for example in examples},
+        instances={example.id: example.instance for example in examples if example.instance},
         likelihood=law,
         timing=timed,
         trace=trace_entry(subject, alone),

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
 
 LEVEL = 0.95
@@ -35,6 +37,22 @@ def mean(values: Sequence[float]) -> Interval:
         return Interval(centre, centre, centre, "none", n)
     half = float(stats.t.ppf(0.5 + LEVEL / 2, n - 1) * np.std(values, ddof=1) / n**0.5)
     return Interval(centre, centre - half, centre + half, "Student t", n)
+
+
+def clustered(values: Sequence[float], groups: Sequence[str]) -> Interval:
+    """Mean over items of which some share an instance: t interval, errors clustered by instance (Liang, Zeger, 1986).
+
+    Where every item has the same value there is no spread to judge from: Wilson's interval over the instances.
+    """
+    centre, codes = float(np.mean(values)), np.unique(groups, return_inverse=True)[1]
+    instances = int(codes.max()) + 1
+    if len(set(values)) == 1 and values[0] in (0, 1):
+        return proportion(round(centre * instances), instances)
+    if instances < 2:
+        return Interval(centre, centre, centre, "none", len(values))
+    design: Any = OLS(np.asarray(values), np.ones(len(values)))
+    low, high = design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True).conf_int(1 - LEVEL)[0]
+    return Interval(centre, float(low), float(high), f"t, clustered by {instances:,} instances", len(values))
 
 
 def median(values: Sequence[float]) -> Interval:
@@ -73,17 +91,31 @@ class Contrast:
     p: float
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> Contrast:
-    """Over items or seeds that both have: Student's t on the differences; for shares of 1 McNemar's p-value."""
+def paired(first: Sequence[float], second: Sequence[float], groups: Sequence[str] = ()) -> Contrast:
+    """Over items or seeds that both have: Student's t on the differences; for shares of 1 McNemar's p-value.
+
+    groups: the instance of every item, where some share one; then t, clustered, for both.
+    """
     differences = [b - a for a, b in zip(first, second, strict=True)]
-    interval = mean(differences)
-    if set(first) | set(second) <= {0, 1}:
+    interval = clustered(differences, groups) if groups else mean(differences)
+    if groups:
+        p = clustered_p(differences, groups)
+    elif set(first) | set(second) <= {0, 1}:
         p = mcnemar(first, second)
     elif len(set(differences)) == 1:
         p = float(differences[0] == 0)
     else:
         p = float(stats.ttest_1samp(differences, 0.0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
     return Contrast(replace(interval, method=f"paired {interval.method}"), p)
+
+
+def clustered_p(differences: Sequence[float], groups: Sequence[str]) -> float:
+    """P-value of a mean of 0, errors clustered by instance."""
+    if len(set(differences)) == 1:
+        return float(differences[0] == 0)
+    codes = np.unique(groups, return_inverse=True)[1]
+    design: Any = OLS(np.asarray(differences), np.ones(len(differences)))
+    return float(design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True).pvalues[0])
 
 
 def paired_pooled(

@@ -1,4 +1,4 @@
-"""The share of right answers."""
+"""The share of right answers, and of answers that are sentences at all."""
 
 from collections.abc import Sequence
 
@@ -24,3 +24,9 @@ class Accuracy(Metric):
 
     def signature(self) -> str:
         return ""
+
+
+class Grammatical(Accuracy):
+    """Of a language's sentences / all, as the task's parser says; whether they are true is another matter."""
+
+    name = "grammatical"

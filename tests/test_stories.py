@@ -1,0 +1,128 @@
+"""Stories: the world is kept account of, the law sums to one, the verifier takes what can happen and nothing else."""
+
+import itertools
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.base import Setting, split_of
+from tasks.stories import OPENING, PLACES, Stories, World, chance, is_sentence, read, sentences
+
+WORLD = World({"anna": "hall", "ben": "hall"}, {"key": "hall", "cup": "attic"})
+
+
+def task(form: str = "continuation", told: int = 1, untold: int = 2) -> Stories:
+    return Stories(form, told, untold)  # type: ignore[arg-type]
+
+
+def test_what_can_happen_is_what_the_world_allows() -> None:
+    first = WORLD.events()
+    assert {kind: len(sentences) for kind, sentences in first.items()} == {"goes": 6, "picks": 2}
+    holding = first["picks"]["anna picks up the key ."]
+    assert set(holding.events()["gives"]) == {"anna gives ben the key ."}
+    assert "anna picks up the key ." not in holding.law(), "it is held"
+    moved = holding.law()["anna goes to the attic ."][1]
+    assert moved.place("key") == "attic", "what is held goes along"
+    assert "gives" not in moved.events(), "nobody else is there"
+    assert set(moved.events()["picks"]) == {"anna picks up the cup ."}
+    laid = moved.law()["anna puts down the key ."][1]
+    assert laid.place("key") == "attic"
+    assert laid.law()["anna goes to the hall ."][1].place("key") == "attic", "what is laid down stays"
+    given = holding.law()["anna gives ben the key ."][1]
+    assert given.law()["ben goes to the attic ."][1].place("key") == "attic"
+    assert given.law()["anna goes to the attic ."][1].place("key") == "hall", "ben has it"
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_laws_sum_to_one_and_drawn_stories_are_possible(number: int) -> None:
+    example = next(iter(task().examples("train", first=number)))
+    world = read(example.prompt)
+    for sentence in sentences(f"{example.prompt} {example.target}")[OPENING:-1]:
+        law = world.law()
+        assert sum(p for p, _ in law.values()) == pytest.approx(1)
+        assert all(map(is_sentence, law))
+        world = law[sentence][1]
+    assert sentences(example.target)[-1] in world.endings()
+    assert task().score(example, example.target) == {"accuracy": 1, "grammatical": 1}
+    assert split_of(" ".join(sentences(example.prompt)[:OPENING])) == "train"
+
+
+def test_all_continuations_together_have_probability_one() -> None:
+    example = next(iter(task(told=0, untold=2).examples("test")))
+    total, world = 0.0, read(example.prompt)
+    for one, (_, after) in world.law().items():
+        for two, (_, last) in after.law().items():
+            for ending in last.endings():
+                total += math.exp(-task(told=0).nats(example, f"{one} {two} {ending}"))
+    assert total == pytest.approx(1)
+
+
+def test_what_cannot_happen_or_is_not_true_is_wrong() -> None:
+    judge = task(told=0, untold=1)
+    example = next(iter(judge.examples("test")))
+    world = read(example.prompt)
+    event, (_, after) = next(iter(world.law().items()))
+    (thing, other) = after.things
+    assert judge.score(example, f"{event} {after.ending(thing)}")["accuracy"] == 1
+    elsewhere = next(place for place in PLACES if place != after.place(other))
+    false = f"{event} now the {other} is in the {elsewhere} ."
+    assert judge.score(example, false) == {"accuracy": 0, "grammatical": 1}
+    assert judge.score(example, after.ending(thing))["accuracy"] == 0, "an event is missing"
+    assert judge.score(example, f"{event} {event} {after.ending(thing)}")["accuracy"] == 0, "one too many"
+    assert judge.score(example, "goes anna the the") == {"accuracy": 0, "grammatical": 0}
+    assert judge.score(example, "") == {"accuracy": 0, "grammatical": 0}
+    assert judge.score(example, event.rpartition(" ")[0])["grammatical"] == 0, "it does not end"
+
+
+def test_a_missing_sentence_is_drawn_given_what_follows() -> None:
+    """The posterior over all sentences against counting whole stories."""
+    judge = task("infilling", told=0, untold=1)
+    example = next(iter(judge.examples("test")))
+    world, rest = read(example.prompt), sentences(example.suffix)
+    joint = {s: p * chance(after, rest[:-1], rest[-1]) for s, (p, after) in world.law().items()}
+    assert sum(math.exp(-judge.nats(example, s)) for s in joint) == pytest.approx(1)
+    for sentence, p in joint.items():
+        right = judge.score(example, sentence)["accuracy"]
+        assert right == float(p > 0)
+        if p:
+            assert judge.nats(example, sentence) == pytest.approx(-math.log(p / sum(joint.values())))
+    assert judge.score(example, example.target)["accuracy"] == 1
+
+
+def test_questions_ask_for_both_things_of_a_story() -> None:
+    examples = list(itertools.islice(task("question", 1, 3).examples("test"), 40))
+    assert set(Counter(example.instance for example in examples).values()) == {2}
+    for one, other in itertools.pairwise(examples):
+        if one.instance == other.instance:
+            assert sentences(one.prompt)[:-1] == sentences(other.prompt)[:-1]
+            assert sentences(one.prompt)[-1] != sentences(other.prompt)[-1]
+    for example in examples:
+        *told, asked = sentences(example.prompt)
+        world = read(example.prompt)
+        for sentence in told[OPENING:]:
+            world = world.law()[sentence][1]
+        assert example.target == f"in the {world.place(asked.split()[-2])} ."
+
+
+def test_theory() -> None:
+    def theory(form: str, measure: str, quotas: tuple[int, ...], kind: str) -> float | None:
+        found = task(form).theory(Setting(measure, form, quotas, None, 1.0, kind))
+        return found and found.value
+
+    assert theory("continuation", "accuracy", (1,) * 20, "exact") == 1
+    assert theory("continuation", "accuracy", (20,), "exact") is None
+    assert theory("question", "accuracy", (4,), "exact") == 1
+    assert theory("continuation", "kl", (1,) * 20, "exact") == 0
+    assert theory("continuation", "kl", (2,) * 10, "bound") == 0
+    assert theory("continuation", "kl", (20,), "exact") is None
+    assert theory("continuation", "accuracy", (1,) * 20, "pseudo") is None
+
+
+@pytest.mark.parametrize(("told", "untold"), [(-1, 2), (1, 0)])
+def test_refusals(told: int, untold: int) -> None:
+    with pytest.raises(ValueError, match=f"told={told}, untold={untold}: must be"):
+        task("continuation", told, untold)
