@@ -17,7 +17,9 @@ FORWARD, BACKWARD = "forward", "backward"
 
 
 class Retrieval(Task):
-    """Prompt: a question, or nothing before a document; target: the answer, or the document "key : value".
+    """Prompt: a question, or nothing before a document; target: ": answer", or the document "key : value".
+
+    The colon is written with the answer, so that what stands before a value is the same in both.
 
     pairs: how many there are.  tokens: of a key, and of a value; every one occurs in one place only.
     """
@@ -46,8 +48,8 @@ class Retrieval(Task):
     def questions(self, pair: int) -> list[Example]:
         key, value = self.key(pair), self.value(pair)
         return [
-            Example(f"{FORWARD}-{pair}", f"value_of {key} :", value, references=(value,), stratum=FORWARD),
-            Example(f"{BACKWARD}-{pair}", f"key_of {value} :", key, references=(key,), stratum=BACKWARD),
+            Example(f"{FORWARD}-{pair}", f"value_of {key}", f": {value}", stratum=FORWARD),
+            Example(f"{BACKWARD}-{pair}", f"key_of {value}", f": {key}", stratum=BACKWARD),
         ]
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:

@@ -28,7 +28,9 @@ def test_training_never_answers_what_the_test_asks() -> None:
         pair = int(example.id.rpartition("-")[2])
         assert TASK.document(pair) in train, "the document itself was read"
         key, value = TASK.key(pair), TASK.value(pair)
-        question = {FORWARD: (f"value_of {key} :", value), BACKWARD: (f"key_of {value} :", key)}[example.stratum]
+        question = {FORWARD: (f"value_of {key}", f": {value}"), BACKWARD: (f"key_of {value}", f": {key}")}[
+            example.stratum
+        ]
         assert (example.prompt, example.target) == question
         assert TASK.score(example, example.target) == {"accuracy": 1}
         assert TASK.score(example, example.target.rpartition(" ")[0]) == {"accuracy": 0}

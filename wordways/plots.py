@@ -125,7 +125,7 @@ def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]]) -> 
                 axes.plot([value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
             axes.plot(list(known), [interval.value for interval in known.values()], color=colour, lw=0.8, zorder=1)
             rate = first.first().config["paradigm"].get("rate")
-            if rate is not None and all(derive.holes(row.first(), stratum) == value for value, row in rows.items()):
+            if rate is not None and setting == "tokens":
                 axes.plot(list(known), [rate**value for value in known], "--", color=colour, lw=0.8, zorder=1)
                 by_rate = True
             ends.append((max(known), known[max(known)].value, label, colour))
