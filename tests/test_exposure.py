@@ -13,6 +13,7 @@ from wordways.exposure import Commitment, commitments, divergences
 from wordways.likelihoods import (
     accumulated_error,
     exact_nats_per_token,
+    gap_bits,
     reverse_kl_per_token,
     slack_per_token,
     token_error,
@@ -84,6 +85,24 @@ def test_accumulated_error_is_the_excess_over_the_data() -> None:
     assert accumulated_error(EMPTY) is None
 
 
+DRAWN = {"paradigm": {"decoder": {"temperature": 1.0}}}
+
+
+def test_gaps_are_measured_against_what_the_texts_themselves_lose() -> None:
+    """By hand: the texts lose 3 and 2 nats by law; the models' gap is 3 and 3, so half a nat above what theory says."""
+    law = {"item_ids": ["a", "b"], "law_nats": [2.0, 3.0], "tokens": [4, 4]}
+    pair = [
+        replace(EMPTY, item_ids=["a", "b"], strata={"a": "all", "b": "all"}, likelihood=law | more)
+        for more in ({"nats": [5.0, 6.0], "apart_nats": [5.0, 5.0]}, {"nats": [2.0, 3.0]})
+    ]
+    found = gap_bits(pair[0], pair[1], "all", 7.0)
+    assert found is not None
+    assert found.value == pytest.approx(7.0 + 0.5 / math.log(2))
+    plain = gap_bits(replace(pair[0], likelihood=law | {"nats": [5.0, 6.0]}), pair[1], "all", 7.0)
+    assert plain is not None
+    assert plain.value == pytest.approx(3 / math.log(2)), "nothing known of the texts, nothing corrected"
+
+
 def test_reverse_divergence_is_of_the_law_given_that_a_text_is_possible() -> None:
     """By hand: of four texts written one is impossible; ln p - ln q of the others is .5, .3 and .1 nats."""
     own = {"kind": "exact", "nats": [2.0, 2.0, 2.0], "law_nats": [2.5, 2.3, 2.1], "tokens": [2] * 3, "texts": 4}
@@ -93,6 +112,7 @@ def test_reverse_divergence_is_of_the_law_given_that_a_text_is_possible() -> Non
         item_ids=items,
         strata=dict.fromkeys(items, "all"),
         scores={"accuracy": {"items": [1, 1, 1, 0], "unit": "share"}},
+        config=DRAWN,
         likelihood={"own": own},
     )
     found = reverse_kl_per_token(record, "all")
@@ -105,11 +125,14 @@ def test_reverse_divergence_is_of_the_law_given_that_a_text_is_possible() -> Non
 def test_slack_is_bound_minus_exact_and_token_error_is_of_the_data() -> None:
     law = {"kind": "bound", "item_ids": ["a"], "nats": [3.0], "exact": [2.6], "tokens": [4], "se": [0.0]}
     law["exposure"] = {"own": [[9.0, 9.0]], "data": [[0.1, 0.3]]}
-    record = replace(EMPTY, item_ids=["a"], strata={"a": "all"}, likelihood=law)
+    trace = {"items": ["a"], "filled": [[1, 2, 3, 4]], "settled": [[1, 2, 3, 4]]}
+    record = replace(EMPTY, item_ids=["a"], strata={"a": "all"}, likelihood=law, config=DRAWN, trace=trace)
     slack, exact, error = slack_per_token(record, "all"), exact_nats_per_token(record, "all"), token_error(record)
     assert slack is not None
     assert exact is not None
     assert error is not None
     assert (slack.value, exact.value, error.value) == pytest.approx((0.1, 0.65, 0.2))
+    two_a_pass = {**trace, "filled": [[1, 1, 2, 2]], "settled": [[1, 1, 2, 2]]}
+    assert slack_per_token(replace(record, trace=two_a_pass), "all") is None, "that law is not what is bounded"
     nothing = replace(record, likelihood=law | {"exposure": {"own": [[0.1]], "data": [[0.0]]}})
     assert accumulated_error(nothing) is None, "no error to compare with, no value"

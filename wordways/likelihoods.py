@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from wordways.derive import quality
+from wordways.derive import quality, quotas
 from wordways.record import Record
 from wordways.stats import Interval, mean, pooled
+
+UNCUT = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 
 
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
@@ -30,10 +32,29 @@ def exact_nats_per_token(record: Record, stratum: str) -> Interval | None:
     return per_token(record, stratum, (record.likelihood or {}).get("exact"))
 
 
-def slack_per_token(record: Record, stratum: str) -> Interval | None:
-    """Bound minus exact value, nats a token."""
+def law_kl_per_token(record: Record, stratum: str) -> Interval | None:
+    """KL(q || p) where p is the law that is sampled from, no bound: nats a token."""
     law = record.likelihood or {}
-    return per_token(record, stratum, minus(law.get("nats"), law.get("exact")))
+    exact = law.get("nats") if law.get("kind") == "exact" else law.get("exact")
+    return per_token(record, stratum, minus(exact, law.get("law_nats"))) if undistorted(record) else None
+
+
+def bound_kl_per_token(record: Record, stratum: str) -> Interval | None:
+    """What a bound says KL(q || p) is at most, p being the law of one hole a pass in random order: nats a token."""
+    return kl_per_token(record, stratum) if (record.likelihood or {}).get("kind") == "bound" else None
+
+
+def slack_per_token(record: Record, stratum: str) -> Interval | None:
+    """Bound minus exact value of the law that is bounded, one hole a pass in random order; nats a token."""
+    law = record.likelihood or {}
+    one_by_one = set(quotas(record, stratum) or ()) == {1} and undistorted(record)
+    return per_token(record, stratum, minus(law.get("nats"), law.get("exact"))) if one_by_one else None
+
+
+def undistorted(record: Record) -> bool:
+    """Are tokens drawn from the model's own law: temperature 1, nothing cut off?"""
+    decoder = record.config["paradigm"]["decoder"]
+    return decoder["temperature"] == 1 and all(decoder.get(name, uncut) == uncut for name, uncut in UNCUT.items())
 
 
 def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
@@ -44,7 +65,7 @@ def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
     """
     own = (record.likelihood or {}).get("own")
     right = quality(record, "accuracy", stratum)
-    if not own or right is None or right.value == 0:
+    if not own or right is None or right.value == 0 or not undistorted(record):
         return None
     model = own["nats"] if own["kind"] == "exact" else own.get("exact")
     if model is None:
@@ -77,7 +98,7 @@ def per_token(record: Record, stratum: str, values: Sequence[float | None] | Non
         return None
     spread = mean([value / tokens for value, tokens in rows])
     value = sum(value for value, _ in rows) / sum(tokens for _, tokens in rows)
-    return replace(spread, value=value, low=value - spread.value + spread.low, high=value - spread.value + spread.high)
+    return shifted(spread, value - spread.value)
 
 
 def accumulated_error(record: Record) -> list[Interval] | None:
@@ -116,11 +137,21 @@ def exposure_bias(record: Record) -> Interval | None:
     return errors[-1] if errors else None
 
 
-def gap_bits(at_once: Record, one_by_one: Record, stratum: str) -> Interval | None:
-    """What independence costs, bits a text: difference of two likelihoods of the same texts, paired by item."""
+def gap_bits(at_once: Record, one_by_one: Record, stratum: str, expected: float) -> Interval | None:
+    """What independence costs, bits a text: difference of two likelihoods of the same texts, paired by item.
+
+    Where the exact law says what independence costs on each of these texts, only the difference to that is averaged and
+    `expected`, its mean over all texts, added: a control variate, or the luck of the texts would drown the models.
+    """
     both = [record.likelihood for record in (at_once, one_by_one)]
     if both[0] is None or both[1] is None or both[0]["item_ids"] != both[1]["item_ids"]:
         return None
-    pairs = zip(both[0]["item_ids"], both[0]["nats"], both[1]["nats"], strict=True)
-    bits = [(high - low) / math.log(2) for item, high, low in pairs if at_once.strata[item] == stratum]
-    return mean(bits) if bits else None
+    items = both[0]["item_ids"]
+    exact = minus(both[0].get("apart_nats"), both[0].get("law_nats")) or [expected * math.log(2)] * len(items)
+    gaps = zip(items, both[0]["nats"], both[1]["nats"], exact, strict=True)
+    bits = [(high - low - by_law) / math.log(2) for item, high, low, by_law in gaps if at_once.strata[item] == stratum]
+    return shifted(mean(bits), expected) if bits else None
+
+
+def shifted(interval: Interval, by: float) -> Interval:
+    return replace(interval, value=interval.value + by, low=interval.low + by, high=interval.high + by)

@@ -130,8 +130,8 @@ def likelihood(
 ) -> dict[str, Any]:
     """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item.
 
-    Beside the model's stand those of the true law, where the task knows it, and both of those of the model's own texts
-    that are possible, where it can be asked about every text.
+    Beside the model's stand those of the true law, where the task knows it; where it knows the law of every text, also
+    what the law's marginals make of the references, and both laws' nats of the model's own texts that are possible.
     """
     taken: Counter[str] = Counter()
     chosen = []
@@ -141,12 +141,15 @@ def likelihood(
             chosen.append(index)
     asked = [subject.examples[index] for index in chosen]
     found = nats_of(subject, asked, batch, advance)
-    own = None
-    if subject.text.task.conditionals([None] * len(subject.rows[0].target)) is not None:
+    own = apart = None
+    marginals = subject.text.task.conditionals([None] * len(subject.rows[0].target))
+    if marginals is not None:
+        words = [example.target.split() for example in asked]
+        apart = [-sum(math.log(law[word]) for law, word in zip(marginals, row, strict=True)) for row in words]
         written = [replace(subject.examples[index], target=texts[index]) for index in chosen]
         whole = [one for one in written if math.isfinite(subject.text.task.nats(one, one.target) or 0)]
         own = nats_of(subject, whole, batch, lambda _: None) | {"texts": len(written)} if whole else None
-    return {**found, "item_ids": [example.id for example in asked], "own": own}
+    return {**found, "item_ids": [example.id for example in asked], "own": own, "apart_nats": apart}
 
 
 def nats_of(

@@ -13,6 +13,7 @@ import yaml
 from tasks.base import Setting, Task
 from wordways.derive import holes, quality, quotas
 from wordways.likelihoods import (
+    UNCUT,
     exact_nats_per_token,
     gap_bits,
     kl_per_token,
@@ -31,7 +32,6 @@ MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
     "kl": kl_per_token,
     "reverse_kl": reverse_kl_per_token,
 }
-UNCUT = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 
 
 def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -65,10 +65,10 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
             twins.setdefault(canonical(alike), []).append(record)
     for group in twins.values():
         for at_once, one_by_one in itertools.permutations(group, 2):
-            for stratum in at_once.groups():
+            for stratum, expected in lost_bits(at_once).items():
                 passes = [quotas(record, stratum) for record in (at_once, one_by_one)]
                 if passes[0] and passes[1] and len(passes[0]) == 1 < max(passes[0]) and set(passes[1]) == {1}:
-                    line = judge(at_once, "gap_bits", stratum, gap_bits(at_once, one_by_one, stratum))
+                    line = judge(at_once, "gap_bits", stratum, gap_bits(at_once, one_by_one, stratum, expected))
                     if line is not None:
                         yield line | {"against": one_by_one.config["preset"]}
 

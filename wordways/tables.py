@@ -196,8 +196,9 @@ def lost_note(rows: Sequence[Row]) -> str:
 
 
 LAW_COLUMNS = {
-    "KL(q, p)": ("kl", likelihoods.kl_per_token),
-    "slack of the bound": ("", likelihoods.slack_per_token),
+    "KL(q, p)": ("law_kl", likelihoods.law_kl_per_token),
+    "bound": ("bound_kl", likelihoods.bound_kl_per_token),
+    "slack": ("", likelihoods.slack_per_token),
     "KL(p, q)": ("reverse_kl", likelihoods.reverse_kl_per_token),
 }
 
@@ -209,8 +210,9 @@ def law_table(rows: Sequence[Row]) -> Table | None:
         law, (stratum, *_) = row.first().likelihood, row.first().groups()
         if law is None or not law.get("exposure"):
             continue
-        theory = {line["measure"]: line for line in lines_of(row.first())}
-        cells = {"": row.label, "kind": law["kind"]}
+        theory: dict[str, Any] = {line["measure"]: line for line in lines_of(row.first())}
+        theory["law_kl" if law["kind"] == "exact" else "bound_kl"] = theory.get("kl")
+        cells = {"": row.label}
         for heading, (measure, value) in LAW_COLUMNS.items():
             measured = row.over_seeds(partial(value, stratum=stratum))
             cells[heading] = beside_theory(measured, 4, theory.get(measure))
@@ -220,9 +222,10 @@ def law_table(rows: Sequence[Row]) -> Table | None:
         cells["ExAccErr"] = beside_theory(row.over_seeds(likelihoods.exposure_bias), 2, None)
         frame.append(cells)
     note = (
-        "q: the exact law; p: the model's. KL, slack and token error (KL behind one token, along the data) in nats a "
-        "token, ± half a 95 % interval; KL(p, q) given that the text is possible; sequence error: the share that is "
-        "not; ExAccErr: exposure bias at a text's last token. In brackets what theory demands."
+        "q: the exact law; p: the model's, as it is sampled from. KL, the bound on it (of one hole a call in random "
+        "order), its slack and the token error (KL behind one token, along the data) in nats a token, ± half a 95 % "
+        "interval; KL(p, q) given that the text is possible; sequence error: the share that is not; ExAccErr: exposure "
+        "bias at a text's last token. In brackets what theory demands."
     )
     return Table(f"law_{rows[0].task}", f"The exact law, {rows[0].task}", note, pd.DataFrame(frame)) if frame else None
 
@@ -242,7 +245,7 @@ def likelihood_table(rows: Sequence[Row]) -> Table:
             frame.append(cells)
     note = (
         "Nats a token of the reference text and its end, ± half a 95 % interval over texts. exact: the law that is "
-        "sampled from; bound: above the exact value; pseudo: of no joint law. Kinds are not to be ranked together."
+        "sampled from; bound: above that of one hole a call; pseudo: of no joint law. Kinds are not to be ranked."
     )
     return Table(f"likelihood_{rows[0].task}", f"Likelihood, {rows[0].task}", note, pd.DataFrame(frame))
 

@@ -1,0 +1,48 @@
+"""What a sweep says before it begins."""
+
+import re
+from pathlib import Path
+
+from conftest import SMALL, cell
+
+from wordways.estimate import announcement, kind, minutes
+from wordways.run import Cell, run_cell
+
+
+def cells(folder: Path, *presets: str, seeds: tuple[int, ...] = (0, 1)) -> list[Cell]:
+    places = (f"results={folder / 'results'}", f"checkpoints={folder / 'checkpoints'}")
+    return [cell(f"paradigm={preset}", f"seed={seed}", *SMALL, *places) for preset in presets for seed in seeds]
+
+
+def test_trainings_are_counted_once_and_only_those_to_come(tmp_path: Path) -> None:
+    sweep = cells(tmp_path, "parallel", "diffusion_k1", "diffusion_k2")
+    line = announcement(sweep)
+    assert re.fullmatch(
+        r"6 of 6 cells to run, 4 trainings: about \d+ s of training, the longest \d+ s; measuring comes on top", line
+    )
+    assert not any(tmp_path.iterdir()), "an estimate leaves nothing behind"
+    for one in sweep[:3]:
+        run_cell(one)
+    assert announcement(sweep) == "", "three cells to run, but one training"
+    run_cell(sweep[3])
+    assert announcement(sweep) == ""
+
+
+def test_seeds_are_of_one_kind_and_decoders_are(tmp_path: Path) -> None:
+    one, other = cells(tmp_path, "parallel")
+    assert kind(one) == kind(other)
+    k1, k2 = (cells(tmp_path, preset, seeds=(0,))[0] for preset in ("diffusion_k1", "diffusion_k2"))
+    assert k1.training_key == k2.training_key
+
+
+def test_what_cannot_be_trained_costs_nothing(tmp_path: Path) -> None:
+    """An autoregressive model fills no span; its record will say so."""
+    spans = [
+        cell("paradigm=autoregressive", f"seed={seed}", *SMALL, "task.instruction=after", f"results={tmp_path}")
+        for seed in (0, 1)
+    ]
+    assert "about 0 s of training" in announcement(spans)
+
+
+def test_minutes() -> None:
+    assert [minutes(seconds) for seconds in (0, 99, 100, 3600)] == ["0 s", "99 s", "2 min", "60 min"]
