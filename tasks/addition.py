@@ -1,0 +1,95 @@
+"""Sums, digit by digit: written from the right a carry is known when it is needed, from the left it must be foreseen.
+
+How far a carry runs decides how far ahead that is, so sums are counted by their longest run of carries. `longer` asks
+for sums of more digits than training ever showed (Lee et al., 2023).
+"""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tasks.base import Example, Setting, Split, Task, Theory, split_of
+from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Metric
+
+MOST_DIGITS = 12  # sums of more digits that carry nothing are too rare to be found by drawing
+RUNS = {"carry_0": range(1), "carry_1_2": range(1, 3), "carry_3_up": range(3, 1000)}  # longest runs of carries
+
+
+class Addition(Task):
+    """Prompt: two numbers of as many digits; target: their sum, with one digit more.
+
+    digits: of the numbers.  first: the digit that is written first.  longer: digits that the test's numbers have more.
+    """
+
+    holes = "suffix"
+    generated = True
+    shareable = True
+    not_for_training = frozenset({"longer"})
+    strata: Sequence[str] = tuple(RUNS)
+    metrics: Sequence[Metric] = (Accuracy(),)
+
+    def __init__(self, digits: int, first: Literal["most", "least"], longer: int):
+        if digits < 3 or longer < 0 or digits + longer > MOST_DIGITS:
+            raise ValueError(f"digits={digits}, longer={longer}: must be from 3 to {MOST_DIGITS} digits in all")
+        self.digits, self.first, self.longer = digits, first, longer
+
+    def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
+        """Endless, runs of carries in turn, so that long ones are not rare; a pair's hash says its split."""
+        digits = self.digits + (self.longer if split == "test" else 0)
+        for number in itertools.count(first):
+            run = self.strata[number % len(self.strata)]
+            rng = random.Random(f"{split}-{number}")
+            while True:
+                a, b = (rng.randrange(10**digits) for _ in range(2))
+                if longest_run(a, b) in RUNS[run] and split_of(f"{a} {b}") == split:
+                    break
+            prompt = f"{spaced(a, digits)} + {spaced(b, digits)} ="
+            total = spaced(a + b, digits + 1)
+            yield Example(f"{split}-{number}", prompt, total if self.first == "most" else total[::-1], stratum=run)
+
+    def vocabulary(self) -> Sequence[str]:
+        return [*"0123456789", "+", "="]
+
+    def room(self, prompt_tokens: int) -> None:
+        return None
+
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """accuracy: 1 where every digit is right."""
+        return {"accuracy": float(text == example.target)}
+
+    def nats(self, example: Example, text: str) -> float:
+        return 0.0 if text == example.target else math.inf
+
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
+    def theory(self, setting: Setting) -> Theory | None:
+        """One right answer, at the lengths that were trained; of longer ones nothing is known."""
+        if self.longer or setting.kind == "pseudo":
+            return None
+        if setting.measure in ("nats_per_token", "exact_nats_per_token"):
+            return Theory(0.0, "chain_loss")
+        return Theory(1.0, "one_answer") if setting.measure == "accuracy" else None
+
+    def data_hash(self) -> str:
+        return "generated"
+
+    def training_hash(self) -> str:
+        return "generated"
+
+
+def spaced(number: int, digits: int) -> str:
+    return " ".join(f"{number:0{digits}d}")
+
+
+def longest_run(a: int, b: int) -> int:
+    """Most neighbouring digits, counted from the right, that hand a carry on."""
+    longest = run = carry = 0
+    while a or b:
+        carry = (a % 10 + b % 10 + carry) // 10
+        run = run + 1 if carry else 0
+        longest, a, b = max(longest, run), a // 10, b // 10
+    return longest
