@@ -138,6 +138,18 @@ def test_a_folder_that_cannot_be_written_to_is_named_first(tmp_path: Path) -> No
     assert refused.stderr == "wordways: results=results/list_operations: . cannot be written to\n"
 
 
+@pytest.mark.parametrize("content", ["- command: 'wordw", "nothing of ours", "\x00"])
+def test_a_damaged_note_of_commands_is_one_line(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "results" / "list_operations"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(content)
+    done = wordways(tmp_path, *SMALL, "paradigm=parallel")
+    assert (done.returncode, done.stdout) == (2, "")
+    line = "results=results/list_operations: results/list_operations/config.yaml is damaged"
+    assert done.stderr == f"wordways: {line}; move it away and the cells stay\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml"]
+
+
 def test_a_truncated_record_is_run_again(tmp_path: Path, results: Path) -> None:
     cells = tmp_path / "results" / "list_operations" / "cells"
     cells.mkdir(parents=True)

@@ -122,12 +122,17 @@ def check_writable(folder: Path) -> None:
 def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:
     """Adds to the folder's config.yaml what was asked for, so that the folder says how it can be made again.
 
-    Raises SettingError where the folder cannot be written to.
+    Raises SettingError where the folder cannot be written to, or the file is there and damaged.
     """
     path = results / "config.yaml"
     asked = [argument for argument in arguments if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
-    known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
+    try:
+        known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        known = None
+    if not isinstance(known, list):
+        raise SettingError(f"results={results}: {path} is damaged; move it away and the cells stay")
     entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
     if entry not in known:
         try:
