@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Example, Setting, Split, Task, Theory, split_of
+from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -18,15 +18,13 @@ MOST_DIGITS = 12  # sums of more digits that carry nothing are too rare to be fo
 RUNS = {"carry_0": range(1), "carry_1_2": range(1, 3), "carry_3_up": range(3, 1000)}  # longest runs of carries
 
 
-class Addition(Task):
+class Addition(Drawn):
     """Prompt: two numbers of as many digits; target: their sum, with one digit more.
 
     digits: of the numbers.  first: the digit that is written first.  longer: digits that the test's numbers have more.
     """
 
     holes = "suffix"
-    generated = True
-    shareable = True
     not_for_training = frozenset({"longer"})
     strata: Sequence[str] = tuple(RUNS)
     metrics: Sequence[Metric] = (Accuracy(),)
@@ -53,9 +51,6 @@ class Addition(Task):
     def vocabulary(self) -> Sequence[str]:
         return [*"0123456789", "+", "="]
 
-    def room(self, prompt_tokens: int) -> None:
-        return None
-
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where every digit is right."""
         return {"accuracy": float(text == example.target)}
@@ -73,12 +68,6 @@ class Addition(Task):
         if setting.measure in ("nats_per_token", "exact_nats_per_token"):
             return Theory(0.0, "chain_loss")
         return Theory(1.0, "one_answer") if setting.measure == "accuracy" else None
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"
 
 
 def spaced(number: int, digits: int) -> str:

@@ -128,3 +128,20 @@ class Task(ABC):
     @abstractmethod
     def training_hash(self) -> str:
         """Identifies the data that shape training."""
+
+
+class Drawn(Task):
+    """What tasks share whose examples are drawn without end, each from its number, into targets of known length."""
+
+    generated = True
+    shareable = True
+    not_for_training: ClassVar[frozenset[str]] = frozenset()
+
+    def room(self, prompt_tokens: int) -> None:
+        return None
+
+    def data_hash(self) -> str:
+        return "generated"
+
+    def training_hash(self) -> str:
+        return "generated"

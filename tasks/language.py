@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.base import Drawn, Example, Setting, Split, Theory
 from tasks.chain import Chain
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
@@ -20,13 +20,10 @@ from tasks.strings import Strings
 LawT = TypeVar("LawT", bound=Chain | Strings)
 
 
-class Language(Task, Generic[LawT]):
+class Language(Drawn, Generic[LawT]):
     """Prompt: nothing; target: n symbols drawn from a law."""
 
     holes = "suffix"
-    generated = True
-    shareable = True
-    not_for_training = frozenset[str]()
     strata: Sequence[str] = ("all",)
     metrics: Sequence[Metric] = (Accuracy(),)
 
@@ -43,9 +40,6 @@ class Language(Task, Generic[LawT]):
 
     def vocabulary(self) -> Sequence[str]:
         return [f"s{i}" for i in range(self.chain.symbols)]
-
-    def room(self, prompt_tokens: int) -> None:
-        return None
 
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where the language has the text."""
@@ -89,9 +83,3 @@ class Language(Task, Generic[LawT]):
         if one_by_one:
             return Theory(1.0, "no_independence_assumed")
         return Theory(self.chain.valid_at_once, "valid_at_once") if one_pass else None
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"

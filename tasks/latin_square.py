@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.base import Drawn, Example, Setting, Split, Theory
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -22,13 +22,10 @@ SYMBOLS = "abcd"
 Square = tuple[str, ...]
 
 
-class LatinSquare(Task):
+class LatinSquare(Drawn):
     """Prompt: nothing; target: sixteen symbols."""
 
     holes = "suffix"
-    generated = True
-    shareable = True
-    not_for_training = frozenset[str]()
     strata: Sequence[str] = ("latin_square",)
     metrics: Sequence[Metric] = (Accuracy(),)
 
@@ -39,9 +36,6 @@ class LatinSquare(Task):
 
     def vocabulary(self) -> Sequence[str]:
         return [*SYMBOLS]
-
-    def room(self, prompt_tokens: int) -> None:
-        return None
 
     @cached_property
     def right(self) -> frozenset[str]:
@@ -74,12 +68,6 @@ class LatinSquare(Task):
         if setting.temperature != 1 or not (setting.order == "random" or one_pass):
             return None
         return Theory(independent_accuracy(setting.quotas), "latin_square")
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"
 
 
 @lru_cache(maxsize=1)

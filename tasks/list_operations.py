@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Example, Setting, Split, Task, Theory, split_of
+from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -25,16 +25,13 @@ ONE_ANSWER = ("copy", "reverse", "sort", *INDEXED)
 LENGTHENS = {"insert": 1, "remove": -1}
 
 
-class ListOperations(Task):
+class ListOperations(Drawn):
     """Prompt: the items, the operation, an index; target: the resulting items.
 
     n: items in a list.  alphabet: letters they are drawn from.
     instruction: where the operation stands; "after" the answer makes the answer a hole inside a text.
     """
 
-    generated = True
-    shareable = True
-    not_for_training = frozenset[str]()
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(
@@ -89,9 +86,6 @@ class ListOperations(Task):
 
     def vocabulary(self) -> Sequence[str]:
         return [*self.letters, FILLER, *self.operations, *(str(i + 1) for i in range(self.n)), NO_INDEX]
-
-    def room(self, prompt_tokens: int) -> None:
-        return None
 
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where the text is in the set of right answers, else 0."""
@@ -171,12 +165,6 @@ class ListOperations(Task):
         right = 1.0 if formula is None else formula(setting.quotas, 1.0)
         answers = {"replace_random": self.n, "shuffle": math.factorial(self.n)}.get(setting.stratum, 1)
         return None if not right else Theory(math.log(answers / right) / holes, "chain_loss")
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"
 
 
 def shuffle_accuracy(quotas: Sequence[int], temperature: float) -> float | None:

@@ -11,12 +11,12 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Example, Setting, Split, Task, Theory, split_of
+from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
 
-class PathStar(Task):
+class PathStar(Drawn):
     """Prompt: the edges in random order, the start and the goal; target: the l nodes of the path.
 
     arms, length: d and l.  names: that nodes are drawn from.  target: from the start, or reversed.
@@ -24,9 +24,6 @@ class PathStar(Task):
     """
 
     holes = "suffix"
-    generated = True
-    shareable = True
-    not_for_training = frozenset[str]()
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(
@@ -73,9 +70,6 @@ class PathStar(Task):
     def vocabulary(self) -> Sequence[str]:
         return ["|", "/", *map(str, range(self.names))]
 
-    def room(self, prompt_tokens: int) -> None:
-        return None
-
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where the path is the one path."""
         return {"accuracy": float(text == example.target)}
@@ -94,9 +88,3 @@ class PathStar(Task):
         if setting.kind == "exact" and setting.order is None and self.target == "forward":
             return Theory(1 / self.arms, "guessed_arm")
         return Theory(1.0, "followed_arm")
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"

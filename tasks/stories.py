@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tasks.base import Example, Setting, Split, Task, Theory, split_of
+from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy, Grammatical
 from tasks.metrics.base import Metric
 
@@ -83,15 +83,11 @@ def chance(world: World, events: Sequence[str], ending: str | None) -> float:
     return p if ending is None else p * world.endings().get(ending, 0.0)
 
 
-class Stories(Task):
+class Stories(Drawn):
     """form: what is asked for: the rest of a story, a missing sentence, or where a thing is.
 
     told, untold: events before and after what is asked for begins; of a missing sentence, before and behind it.
     """
-
-    generated = True
-    shareable = True
-    not_for_training = frozenset[str]()
 
     def __init__(self, form: Literal["continuation", "infilling", "question"], told: int, untold: int):
         if told < 0 or untold < 1:
@@ -135,9 +131,6 @@ class Stories(Task):
     def vocabulary(self) -> Sequence[str]:
         return [*WORDS, *PEOPLE, *THINGS, *PLACES]
 
-    def room(self, prompt_tokens: int) -> None:
-        return None
-
     def score(self, example: Example, text: str) -> dict[str, float]:
         """accuracy: 1 where all of it can happen and what is said is true; grammatical: where all are sentences."""
         if self.form == "question":
@@ -172,12 +165,6 @@ class Stories(Task):
         if setting.measure != "accuracy" or not (one_by_one or self.form == "question"):
             return None
         return Theory(1.0, "one_answer" if self.form == "question" else "no_independence_assumed")
-
-    def data_hash(self) -> str:
-        return "generated"
-
-    def training_hash(self) -> str:
-        return "generated"
 
 
 def opening(rng: random.Random) -> tuple[World, list[str]]:

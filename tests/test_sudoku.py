@@ -86,7 +86,7 @@ def test_pools_are_the_same_every_time() -> None:
     assert pool(4, 6, "test") == first
 
 
-@pytest.mark.parametrize(("size", "clues"), [(4, 3), (4, 16), (6, 7), (9, 16)])
+@pytest.mark.parametrize(("size", "clues"), [(4, 3), (4, 16), (6, 8), (9, 25)])
 def test_refusals(size: int, clues: int) -> None:
     with pytest.raises(ValueError, match=f"clues={clues}: must be from"):
         Sudoku(size, clues, "rows")  # type: ignore[arg-type]
