@@ -204,11 +204,11 @@ LAW_COLUMNS = {
 
 
 def law_table(rows: Sequence[Row]) -> Table | None:
-    """Model and exact law beside each other; None where no row's task knows its law for every text."""
+    """Model and exact law beside each other, where tokens are drawn from the model's own; None where no law is known."""
     frame = []
     for row in rows:
         law, (stratum, *_) = row.first().likelihood, row.first().groups()
-        if law is None or not law.get("exposure"):
+        if law is None or not law.get("exposure") or not likelihoods.undistorted(row.first()):
             continue
         theory: dict[str, Any] = {line["measure"]: line for line in lines_of(row.first())}
         theory["law_kl" if law["kind"] == "exact" else "bound_kl"] = theory.get("kl")
