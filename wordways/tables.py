@@ -204,7 +204,7 @@ LAW_COLUMNS = {
 
 
 def law_table(rows: Sequence[Row]) -> Table | None:
-    """Model and exact law beside each other, where tokens are drawn from the model's own; None where no law is known."""
+    """Model and exact law beside each other, where tokens are drawn from the model's; None where no law is known."""
     frame = []
     for row in rows:
         law, (stratum, *_) = row.first().likelihood, row.first().groups()
