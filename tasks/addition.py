@@ -5,12 +5,11 @@ for sums of more digits than training ever showed (Lee et al., 2023).
 """
 
 import itertools
-import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
+from tasks.base import Example, OneAnswer, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -18,7 +17,7 @@ MOST_DIGITS = 12  # sums of more digits that carry nothing are too rare to be fo
 RUNS = {"carry_0": range(1), "carry_1_2": range(1, 3), "carry_3_up": range(3, 1000)}  # longest runs of carries
 
 
-class Addition(Drawn):
+class Addition(OneAnswer):
     """Prompt: two numbers of as many digits; target: their sum, with one digit more.
 
     digits: of the numbers.  first: the digit that is written first.  longer: digits that the test's numbers have more.
@@ -50,16 +49,6 @@ class Addition(Drawn):
 
     def vocabulary(self) -> Sequence[str]:
         return [*"0123456789", "+", "="]
-
-    def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where every digit is right."""
-        return {"accuracy": float(text == example.target)}
-
-    def nats(self, example: Example, text: str) -> float:
-        return 0.0 if text == example.target else math.inf
-
-    def conditionals(self, known: Sequence[str | None]) -> None:
-        return None
 
     def theory(self, setting: Setting) -> Theory | None:
         """One right answer, at the lengths that were trained; of longer ones nothing is known."""

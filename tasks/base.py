@@ -1,6 +1,7 @@
 """What a task must say: its examples as plain text, how a written text is judged, what theory demands of the judge."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,3 +146,17 @@ class Drawn(Task):
 
     def training_hash(self) -> str:
         return "generated"
+
+
+class OneAnswer(Drawn):
+    """Of these, tasks whose every example has one right answer, its target."""
+
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """accuracy: 1 where the text is the answer."""
+        return {"accuracy": float(text == example.target)}
+
+    def nats(self, example: Example, text: str) -> float:
+        return 0.0 if text == example.target else math.inf
+
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None

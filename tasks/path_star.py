@@ -6,17 +6,16 @@ an arm it never had to choose; written from the goal backwards, or in any order,
 """
 
 import itertools
-import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
+from tasks.base import Example, OneAnswer, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
 
-class PathStar(Drawn):
+class PathStar(OneAnswer):
     """Prompt: the edges in random order, the start and the goal; target: the l nodes of the path.
 
     arms, length: d and l.  names: that nodes are drawn from.  target: from the start, or reversed.
@@ -69,16 +68,6 @@ class PathStar(Drawn):
 
     def vocabulary(self) -> Sequence[str]:
         return ["|", "/", *map(str, range(self.names))]
-
-    def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where the path is the one path."""
-        return {"accuracy": float(text == example.target)}
-
-    def nats(self, example: Example, text: str) -> float:
-        return 0.0 if text == example.target else math.inf
-
-    def conditionals(self, known: Sequence[str | None]) -> None:
-        return None
 
     def theory(self, setting: Setting) -> Theory | None:
         """Left to right the arm is a guess, whatever l; any other order can be right."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from wordways.noise import SeededNoise
 from wordways.record import canonical
-from wordways.run import Cell, stream_of, text_of, to_do
+from wordways.run import Cell, kept, stream_of, text_of
 
 STEPS = 3  # timed, behind one that warms up
 
 
 def announcement(cells: Sequence[Cell]) -> str:
     """One line; empty where there is at most one training to wait for, which shows its own progress."""
-    waiting = [cell for cell in cells if to_do(cell)]
+    waiting = [cell for cell in cells if kept(cell) is None]
     trainings = {cell.training_key: cell for cell in waiting if not trained(cell)}
     if len(trainings) < 2:
         return ""

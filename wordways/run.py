@@ -154,18 +154,17 @@ def stream_of(node: str, checkpoints: str, batch: int, seed: int) -> Stream:
     return Stream(text_of(node, checkpoints), batch, seed)
 
 
-def to_do(cell: Cell) -> bool:
-    """Has it no record, or one that is to be made again?"""
+def kept(cell: Cell) -> Record | None:
+    """The record on disk, where there is one that will do."""
     known = valid_record(Path(cell.run.results), cell.id)
     again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
-    return known is None or known.status in again
+    return None if known is None or known.status in again else known
 
 
 def run_cell(cell: Cell) -> Record:
     """The cell's record: the one on disk where it will do, else a new one, written before it is returned."""
-    results = Path(cell.run.results)
-    known = valid_record(results, cell.id)
-    if known is not None and not to_do(cell):
+    known = kept(cell)
+    if known is not None:
         return known
     if cell.run.threads is not None:
         torch.set_num_threads(cell.run.threads)
@@ -177,7 +176,7 @@ def run_cell(cell: Cell) -> Record:
         record = fill_in(cell, blank)
     except Exception:
         record = replace(blank, reason=traceback.format_exc())
-    write_record(results, record)
+    write_record(Path(cell.run.results), record)
     return record
 
 
