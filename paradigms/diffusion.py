@@ -87,8 +87,8 @@ class Diffusion(Paradigm):
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         def draw(call: int, logits_BHV: Tensor) -> Tensor:
-            uniform = lambda: noise.uniform(call, all_rows(canvas), logits_BHV.shape[1:])  # noqa: E731
-            return pick(logits_BHV, self.decoder.temperature, uniform)
+            rows_B, shape = all_rows(canvas), logits_BHV.shape[1:]
+            return pick(logits_BHV, self.decoder.temperature, lambda: noise.uniform(call, rows_B, shape))
 
         return (one.ids_BL for one in self.passes(canvas, noise, draw))
 

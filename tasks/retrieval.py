@@ -94,7 +94,7 @@ class Retrieval(Task):
         forward = setting.stratum == FORWARD
         if setting.kind == "bound":
             return Theory(1.0, "read_forward" if forward else "read_backward")
-        if setting.order is None and len(setting.quotas) == 1 < self.tokens:
+        if setting.order is None and len(setting.quotas) == 1:
             return Theory(0.0, "never")
         return Theory(1.0, "read_forward") if forward else Theory(0.0, "never")
 

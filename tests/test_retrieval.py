@@ -54,6 +54,13 @@ def test_theory_follows_from_what_training_shows(
         assert (found and found.value) == value
 
 
+def test_one_pass_never_reads_a_pair_whatever_its_length() -> None:
+    """A colon and one token are two holes already."""
+    found = Retrieval(16, 1).theory(Setting("accuracy", FORWARD, (2,), None, 0.0, "exact"))
+    assert found is not None
+    assert found.value == 0
+
+
 def test_a_model_that_knows_the_documents_left_to_right_knows_no_key_by_its_value() -> None:
     """The law behind the line: what follows a prefix in some document, by counting."""
     documents = [document.target.split() for document in TASK.examples("valid")]

@@ -44,14 +44,12 @@ def clustered(values: Sequence[float], groups: Sequence[str]) -> Interval:
 
     Where every item has the same value there is no spread to judge from: Wilson's interval over the instances.
     """
-    centre, codes = float(np.mean(values)), np.unique(groups, return_inverse=True)[1]
-    instances = int(codes.max()) + 1
+    centre, instances = float(np.mean(values)), len(set(groups))
     if len(set(values)) == 1 and values[0] in (0, 1):
         return proportion(round(centre * instances), instances)
     if instances < 2:
         return Interval(centre, centre, centre, "none", len(values))
-    design: Any = OLS(np.asarray(values), np.ones(len(values)))
-    low, high = design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True).conf_int(1 - LEVEL)[0]
+    low, high = cluster_fit(values, groups).conf_int(1 - LEVEL)[0]
     return Interval(centre, float(low), float(high), f"t, clustered by {instances:,} instances", len(values))
 
 
@@ -113,9 +111,13 @@ def clustered_p(differences: Sequence[float], groups: Sequence[str]) -> float:
     """P-value of a mean of 0, errors clustered by instance."""
     if len(set(differences)) == 1:
         return float(differences[0] == 0)
-    codes = np.unique(groups, return_inverse=True)[1]
-    design: Any = OLS(np.asarray(differences), np.ones(len(differences)))
-    return float(design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True).pvalues[0])
+    return float(cluster_fit(differences, groups).pvalues[0])
+
+
+def cluster_fit(values: Sequence[float], groups: Sequence[str]) -> Any:
+    """The mean as a regression on a constant, errors clustered."""
+    codes, design = np.unique(groups, return_inverse=True)[1], OLS(np.asarray(values), np.ones(len(values)))
+    return design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
 
 
 def paired_pooled(
