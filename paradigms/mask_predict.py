@@ -5,13 +5,31 @@ call 2   p p w ? w ?    the least confident are hidden again, fewer each time
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm, all_rows
 from paradigms.policy import best, probability
-from paradigms.sampling import ban, pick
+from paradigms.sampling import at_least, ban, pick
+
+
+@dataclass(frozen=True)
+class MaskPredict:
+    """passes: T."""
+
+    passes: int = 10
+    temperature: float = 1.0
+    length: Literal["eos", "oracle", "fixed"] = "eos"
+
+    def __post_init__(self) -> None:
+        at_least(self, "passes", 1)
+        at_least(self, "temperature", 0)
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        return mask_predict(model, canvas, noise, passes=self.passes, temperature=self.temperature)
 
 
 def mask_predict(

@@ -17,52 +17,11 @@ from torch import Tensor
 from paradigms.attention import AttentionRule, everywhere
 from paradigms.backbone import Backbone
 from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.mask_predict import mask_predict
-from paradigms.policy import ORDERS, best
+from paradigms.commit_once import CommitOnce
+from paradigms.mask_predict import MaskPredict
+from paradigms.remask import Remask
+from paradigms.repredict import RepredictAll
 from paradigms.sampling import at_least, ban, keep_top_k, pick
-
-
-@dataclass(frozen=True)
-class MaskPredict:
-    """Everything in the first pass, the least confident again in the others."""
-
-    passes: int = 10
-    temperature: float = 1.0
-    length: Literal["eos", "oracle", "fixed"] = "eos"
-
-    def __post_init__(self) -> None:
-        at_least(self, "passes", 1)
-        at_least(self, "temperature", 0)
-
-    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        return mask_predict(model, canvas, noise, passes=self.passes, temperature=self.temperature)
-
-
-@dataclass(frozen=True)
-class OneByOne:
-    """One hole a call: the surest (easy-first; Tsuruoka and Tsujii, 2005), the leftmost, or any."""
-
-    order: Literal["confidence", "left_to_right", "random"] = "confidence"
-    temperature: float = 1.0
-    length: Literal["eos", "oracle", "fixed"] = "eos"
-
-    def __post_init__(self) -> None:
-        at_least(self, "temperature", 0)
-
-    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        at_BH, open_BH = canvas.hole_positions()
-        rows_B, ids_BL = all_rows(canvas), canvas.ids_BL
-        for call in range(at_BH.shape[1]):
-            logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-            logits_BHV = ban(logits_BHV, model.never())
-            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
-            score_BH = ORDERS[self.order](
-                logits_BHV, token_BH, lambda: noise.uniform(call, rows_B, token_BH.shape[1:], ORDER)
-            )
-            write_BH = best(score_BH, open_BH, torch.ones_like(rows_B))
-            ids_BL = ids_BL.scatter(1, at_BH, token_BH.where(write_BH, ids_BL.gather(1, at_BH)))
-            open_BH = open_BH & ~write_BH
-            yield ids_BL
 
 
 @dataclass(frozen=True)
@@ -100,14 +59,16 @@ class Gibbs:
             yield ids_BL
 
 
+Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs
+
+
 class MaskedInfill(Paradigm):
     """Conditionals p(x_i | the rest) for single positions; no joint law need have them all."""
 
     fills = frozenset({"suffix", "span", "scattered"})
 
     def __init__(
-        self, vocabulary: Vocabulary, backbone: Backbone, rate: float, decoder: MaskPredict | OneByOne | Gibbs
-    ):
+        self, vocabulary: Vocabulary, backbone: Backbone, rate: float, decoder: Decoder):
         super().__init__(vocabulary, backbone)
         if not 0 < rate < 1:
             raise ValueError(f"rate={rate}: must be between 0 and 1")

@@ -12,6 +12,12 @@ def quota(total_B: Tensor, parts_B: Tensor, number_B: Tensor) -> Tensor:
     return total_B // parts_B + (number_B < total_B % parts_B).long()
 
 
+def cosine_quota(left_B: Tensor, total_B: Tensor, parts_B: Tensor, number_B: Tensor) -> Tensor:
+    """What part `number` writes of `left`: after part s of S floor(total cos(pi s / 2 S)) stay (Chang et al., 2022)."""
+    done_B = ((number_B + 1).double() / parts_B).clamp(max=1)
+    return left_B - (total_B * (done_B * torch.pi / 2).cos()).floor().long()
+
+
 def probability(logits_BHV: Tensor, token_BH: Tensor) -> Tensor:
     """How probable the model finds the token it chose, (B, H)."""
     return (logits_BHV.gather(2, token_BH[:, :, None]).squeeze(2) - logits_BHV.logsumexp(-1)).exp()
@@ -61,6 +67,31 @@ def best(score_BH: Tensor, open_BH: Tensor, quota_B: Tensor) -> Tensor:
     """The quota's best open holes of every row, as a mask; of equals the leftmost."""
     descending = score_BH.masked_fill(~open_BH, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return (descending.argsort(dim=1) < quota_B[:, None]) & open_BH
+
+
+def ranked(value_BH: Tensor, score_BH: Tensor, open_BH: Tensor, closed: float) -> Tensor:
+    """Values of the open holes, best score first, then `closed` for those that are not open."""
+    order_BH = score_BH.masked_fill(~open_BH, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    return value_BH.masked_fill(~open_BH, closed).gather(1, order_BH)
+
+
+def as_many_as_sure(ranked_BH: Tensor, factor: float) -> Tensor:
+    """The first, and all behind it up to the first whose r-th probability is below 1 - factor / (r + 1), (B,).
+
+    Written together, r tokens so probable are the likeliest jointly, too, where factor is 1 (Wu et al., 2025).
+    """
+    place_H = torch.arange(1, ranked_BH.shape[1] + 1, device=ranked_BH.device)
+    sure_BH = (ranked_BH >= 1 - factor / (place_H + 1)) | (place_H == 1)
+    return sure_BH.long().cumprod(1).sum(1)
+
+
+def few_nats_at_stake(ranked_BH: Tensor, bound: float) -> Tensor:
+    """As many as have entropies that, the largest left out, add up to at most `bound` nats, (B,).
+
+    What they can tell of each other is at most that much (Ben-Hamu et al., 2025).
+    """
+    stake_BH = ranked_BH.cumsum(1) - ranked_BH.cummax(1)[0]
+    return (stake_BH <= bound).long().cumprod(1).sum(1)
 
 
 def hide_exactly(real_BH: Tensor, count_B: Tensor, uniform_BH: Tensor) -> Tensor:

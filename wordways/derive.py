@@ -123,22 +123,23 @@ def peak_memory(record: Record, batch: int) -> int | None:
 
 
 def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
-    """What the trace says of every text that was watched, or of a stratum's."""
+    """What the trace says of every text that was watched, or of a stratum's; without nfe a call is one evaluation."""
     if record.trace is None:
         return []
-    by_text = zip(record.trace["items"], record.trace[name], strict=True)
+    values = record.trace["calls"] if name not in record.trace and name == "nfe" else record.trace[name]
+    by_text = zip(record.trace["items"], values, strict=True)
     return [value for item, value in by_text if stratum in (None, record.strata[item])]
 
 
 def calls(record: Record, stratum: str | None = None) -> Interval | None:
     """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
-    found = traced(record, "calls", stratum)
+    found = traced(record, "nfe", stratum)
     return mean(found) if found else None
 
 
 def tokens_per_pass(record: Record) -> Interval | None:
     """TPF = N / NFE, averaged over texts."""
-    values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "calls"), strict=True)]
+    values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "nfe"), strict=True)]
     return mean(values) if values else None
 
 

@@ -225,6 +225,7 @@ def trace_entry(subject: Subject, found: Sequence[Trace]) -> dict[str, Any]:
     return {
         "items": [example.id for example in subject.examples[: len(found)]],
         "calls": [one.calls for one in found],
+        "nfe": [one.evaluations for one in found],
         "positions": [one.positions for one in found],
         "useful_tokens": [
             len(subject.text.useful(one.ids_BL[0].cpu(), hole[0].cpu())) for one, hole in zip(found, holes, strict=True)

@@ -13,21 +13,26 @@ from paradigms.base import Canvas, Noise, Paradigm
 
 @dataclass
 class Meter:
-    """Sums over backbone calls: how many, how many positions (batch x queries), how much arithmetic."""
+    """Sums over backbone calls: how many, rows, positions (rows x queries), arithmetic."""
 
     calls: int = 0
+    rows: int = 0
     positions: int = 0
     flops: int = 0
 
 
 @dataclass(frozen=True)
 class Trace:
-    """filled_BL, settled_BL: the call, from 1, at which a hole was first written and last changed; 0 elsewhere."""
+    """filled_BL, settled_BL: the call, from 1, at which a hole was first written and last changed; 0 elsewhere.
+
+    evaluations: rows summed over calls; of a text decoded alone its NFE, in which a guided call counts twice.
+    """
 
     ids_BL: Tensor
     filled_BL: Tensor
     settled_BL: Tensor
     calls: int
+    evaluations: int
     positions: int
 
 
@@ -41,6 +46,7 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
         wanted = named.get("want_BW")
         flops = backbone.flops(batch, queries, named["pad_BL"].shape[1], queries if wanted is None else wanted.shape[1])
         meter.calls += 1
+        meter.rows += batch
         meter.positions += batch * queries
         meter.flops += flops * (3 if torch.is_grad_enabled() else 1)
 
@@ -83,4 +89,4 @@ def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
         raise RuntimeError("decode left a hole open")
     if (before_BL != canvas.ids_BL)[~canvas.holes_BL].any():
         raise RuntimeError("decode changed the context")
-    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.positions)
+    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions)
