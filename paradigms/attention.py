@@ -57,3 +57,35 @@ def prompt_apart(start: int) -> AttentionRule:
     w x x x x
     """
     return lambda query_BQ1, key_11L: (key_11L < start) | (query_BQ1 >= start)
+
+
+def drafting(first_B11: Tensor | int, masks: int) -> AttentionRule:
+    """What came before, and so many masks from `first` on see each other, too: a draft in one call.
+
+    Before the masks this is causal, so that keys and values of written text serve both rules.
+
+      p w w w
+    p x . . .
+    w x x x .
+    w x x x .
+    w x x x x
+    """
+    return lambda query_BQ1, key_11L: (key_11L <= query_BQ1) | (query_BQ1 >= first_B11) & (key_11L < first_B11 + masks)
+
+
+def blockwise(start: int, block: int) -> AttentionRule:
+    """The prompt sees itself; a block of so many sees everything up to its own end (Arriola et al., 2025).
+
+    Blocks of one make it prefix(start), one block over all that is written prompt_apart(start).
+
+      p w w w
+    p x . . .
+    w x x x .
+    w x x x .
+    w x x x x
+    """
+
+    def number(at: Tensor) -> Tensor:
+        return ((at - start) // block).clamp(min=-1)
+
+    return lambda query_BQ1, key_11L: number(key_11L) <= number(query_BQ1)

@@ -94,7 +94,6 @@ class Autoregressive(Paradigm):
         return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
 
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        """-log p of every hole's token given all before it, and which count: up to the first end of text."""
         canvas = canvas.without_columns_behind(canvas.text_and_end(self.vocabulary.eos))
         at_BH, real_BH = canvas.hole_positions()
         before_BH = (at_BH - 1).clamp(min=0)

@@ -100,6 +100,7 @@ class Backbone(nn.Module):
         *,
         pad_BL: Tensor,
         at_BQ: Tensor | None = None,
+        place_BQ: Tensor | None = None,
         want_BW: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
@@ -107,6 +108,7 @@ class Backbone(nn.Module):
 
         ids_BQ: the tokens read in this call.  pad_BL: True where nothing stands; its width is how far keys reach.
         at_BQ: the positions of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
+        place_BQ: where in the text they stand, by default at_BQ; two tokens may stand at one place.
         cache: keys and values of earlier calls; those of this call are written into it.
         """
         if at_BQ is None:
@@ -117,7 +119,8 @@ class Backbone(nn.Module):
         x_BQD = self.embed(ids_BQ)
         half = self.width // self.heads // 2
         frequency = 10_000.0 ** (-torch.arange(half, device=x_BQD.device, dtype=torch.float64) / half)
-        angle_BQD = (query_BQ1 * frequency).repeat(1, 1, 2)
+        place_BQ = at_BQ if place_BQ is None else place_BQ
+        angle_BQD = (place_BQ[:, :, None] * frequency).repeat(1, 1, 2)
         turn = angle_BQD.cos().to(x_BQD.dtype), angle_BQD.sin().to(x_BQD.dtype)
         for number, layer in enumerate(self.layers):
             kept = None if cache is None else cache.layers[number]

@@ -151,6 +151,13 @@ class Paradigm(ABC, nn.Module):
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """log p(text in the holes | the rest) of every row."""
 
+    @abstractmethod
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """-log p of each hole's token given all that the paradigm lets it see, and which count, (B, H) both.
+
+        What counts is text and the end behind it; what does not has 0 nats.
+        """
+
     def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor) -> Tensor:
         """-log p of the truth under the law the decoder draws from, (B, H); 0 where it does not count."""
         truth_N = truth_BH.masked_fill(~counted_BH, -100).flatten()

@@ -19,15 +19,18 @@ from paradigms.attention import AttentionRule, everywhere
 from paradigms.backbone import Backbone
 from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
 from paradigms.commit_once import CommitOnce
+from paradigms.gibbs import Gibbs
+from paradigms.given_the_rest import given_the_rest
 from paradigms.mask_predict import MaskPredict
 from paradigms.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
 from paradigms.policy import hide_exactly
 from paradigms.remask import Remask
 from paradigms.repredict import RepredictAll
+from paradigms.revised import Revised
 
 BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
 
-Decoder = CommitOnce | MaskPredict | RepredictAll | Remask
+Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs | Revised
 
 
 class Diffusion(Paradigm):
@@ -110,6 +113,9 @@ class Diffusion(Paradigm):
         at_BH, _ = canvas.hole_positions()
         sets_SH = hidden_sets(at_BH.shape[1], at_BH.device)
         return torch.stack([self.masked_nats(canvas, at_BH, set_H.expand(at_BH.shape)) for set_H in sets_SH]).double()
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        return given_the_rest(self, canvas)
 
     def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor) -> Tensor:
         truth_BH = canvas.ids_BL.gather(1, at_BH)

@@ -85,11 +85,14 @@ class Parallel(Paradigm):
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """Exact for one pass, given the length where that is not written as an end token."""
+        nats_B = self.token_nats(canvas)[0].double().sum(1)
+        return Likelihood("exact" if self.decoder.passes == 1 else "pseudo", -nats_B, torch.zeros_like(nats_B))
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
         at_BH, real_BH = canvas.hole_positions()
         counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
         logits_BHV, _ = self.read(canvas, at_BH, real_BH)
-        nats_B = self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH).double().sum(1)
-        return Likelihood("exact" if self.decoder.passes == 1 else "pseudo", -nats_B, torch.zeros_like(nats_B))
+        return self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH
 
     def read(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of all holes with some of them hidden, and of the text's length, read off the prompt's last token."""

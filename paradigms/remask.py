@@ -46,7 +46,7 @@ class Remask:
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         at_BH, real_BH = canvas.hole_positions()
         rows_B, ids_BL, mask = all_rows(canvas), canvas.ids_BL, model.vocabulary.mask
-        written_BH = torch.zeros_like(real_BH)
+        written_BH = real_BH & (ids_BL.gather(1, at_BH) != mask)  # a draft's tokens may open again
         sure_BH = torch.full_like(at_BH, torch.inf, dtype=torch.float64)
         for call in range(self.steps):
             logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)

@@ -19,6 +19,7 @@ class Example:
 
     references: all texts a metric compares with.  stratum: the group in which the example is counted.
     instance: what it was made from, where several examples share that; they are then not independent.
+    draft: what stands in the holes at first, where they are not empty: as many tokens as the target has.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Example:
     references: tuple[str, ...] = ()
     stratum: str = ""
     instance: str = ""
+    draft: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
-from tasks.metrics.accuracy import Accuracy, Grammatical
+from tasks.metrics.accuracy import Accuracy, Consistent, Ending, Grammatical
 from tasks.metrics.base import Metric
+from tasks.metrics.repetition import SeqRep4
 
 PEOPLE = ("anna", "ben", "clara", "david", "emma", "felix")
 THINGS = ("key", "lamp", "book", "ball", "cup", "hat")
@@ -95,7 +96,11 @@ class Stories(Drawn):
         self.form, self.told, self.untold = form, told, untold
         self.strata: Sequence[str] = (form,)
         self.holes = "span" if form == "infilling" else "suffix"
-        self.metrics: Sequence[Metric] = (Accuracy(),) if form == "question" else (Accuracy(), Grammatical())
+        self.metrics: Sequence[Metric] = {
+            "continuation": (Accuracy(), Grammatical(), Consistent(), Ending(), SeqRep4()),
+            "infilling": (Accuracy(), Grammatical()),
+            "question": (Accuracy(),),
+        }[form]
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
         """Endless; which split a story belongs to is a hash of its beginning. Both things of a story are asked for."""
@@ -132,19 +137,36 @@ class Stories(Drawn):
         return [*WORDS, *PEOPLE, *THINGS, *PLACES]
 
     def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where all of it can happen and what is said is true; grammatical: where all are sentences."""
+        """accuracy: 1 where all of it can happen and what is said is true; grammatical: where all are sentences.
+
+        Of a continuation also the share of consistent sentences, whether its ending is true, and how it repeats itself.
+        """
         if self.form == "question":
             return {"accuracy": float(text == example.target)}
         grammatical = all(map(is_sentence, sentences(text))) and text.endswith(".")
-        return {"accuracy": float(math.isfinite(self.nats(example, text))), "grammatical": float(grammatical)}
+        judged = {"accuracy": float(math.isfinite(self.nats(example, text))), "grammatical": float(grammatical)}
+        if self.form == "infilling":
+            return judged
+        world, happens = self.world_behind(example.prompt), []
+        for sentence in sentences(text):
+            following = world.law().get(sentence)
+            happens.append(following is not None or sentence in world.endings())
+            world = world if following is None else following[1]
+        ending = bool(happens) and sentences(text)[-1] in world.endings()
+        shares = {"consistent": sum(happens) / len(happens) if happens else 0.0, "ending": float(ending)}
+        return judged | shares | {"seq_rep_4": SeqRep4().item(text, ())}
+
+    def world_behind(self, prompt: str) -> World:
+        world = read(prompt)
+        for sentence in sentences(prompt)[OPENING:]:
+            world = world.law()[sentence][1]
+        return world
 
     def nats(self, example: Example, text: str) -> float:
         """Of a missing sentence: given also what follows it."""
         if self.form == "question":
             return 0.0 if text == example.target else math.inf
-        world, (told, said, rest) = read(example.prompt), (sentences(p) for p in (example.prompt, text, example.suffix))
-        for sentence in told[OPENING:]:
-            world = world.law()[sentence][1]
+        world, (said, rest) = self.world_behind(example.prompt), (sentences(p) for p in (text, example.suffix))
         if self.form == "continuation":
             p = chance(world, said[:-1], said[-1]) if len(said) == self.untold + 1 else 0.0
         else:

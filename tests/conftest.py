@@ -20,7 +20,9 @@ SHARED = ROOT.parent / "shared"
 CPU = torch.device("cpu")
 VOCABULARY = Vocabulary(size=12, mask=2, eos=1, pad=0)
 PRESETS = sorted(path.stem for path in (CONF / "paradigm").glob("*.yaml"))
-QUICK = {"masked_infill_gibbs": ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]}
+FEW_UPDATES = ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]
+QUICK = {"masked_infill_gibbs": FEW_UPDATES, "diffusion_gibbs": FEW_UPDATES}
+WARM = {"diffusion_revised": "decoding.temperature=1.0"}  # two decoders, each with a temperature
 BACKBONES = sorted(path.stem for path in (CONF / "backbone").glob("*.yaml"))
 
 
@@ -49,6 +51,11 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
     node = cell(f"paradigm={preset}", *QUICK.get(preset, []), *overrides).nodes["paradigm"]
     paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
     return paradigm.eval()
+
+
+def sampling(preset: str) -> Paradigm:
+    """The same, drawing from its law at temperature 1, whatever the preset says."""
+    return tiny(preset, WARM.get(preset, "paradigm.decoder.temperature=1.0"))
 
 
 def suffix_canvas(

@@ -14,6 +14,8 @@ RULES: dict[str, tuple[Callable[..., object], AttentionRule]] = {
     "everywhere": (attention.everywhere, attention.everywhere),
     "prefix": (attention.prefix, attention.prefix(2)),
     "prompt_apart": (attention.prompt_apart, attention.prompt_apart(2)),
+    "blockwise": (attention.blockwise, attention.blockwise(1, 2)),
+    "drafting": (attention.drafting, attention.drafting(1, 2)),
 }
 
 

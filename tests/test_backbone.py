@@ -72,6 +72,16 @@ def test_wanted_logits_are_the_logits_there() -> None:
     torch.testing.assert_close(some, torch.stack([whole[0, [4, 0]], whole[1, [2, 3]]]), rtol=0, atol=1e-12)
 
 
+def test_two_tokens_may_stand_at_one_place() -> None:
+    """A text behind a text, neither of which sees the other, is read as by itself."""
+    backbone, ids, pad = tiny_backbone(), torch.randint(3, 12, (2, 8)), torch.zeros(2, 8, dtype=torch.bool)
+    place = torch.arange(4).repeat(2).expand(2, -1)
+    both = backbone(ids, lambda query, key: query // 4 == key // 4, pad_BL=pad, place_BQ=place)
+    for half in (slice(4), slice(4, 8)):
+        alone = backbone(ids[:, half], everywhere, pad_BL=pad[:, half])
+        torch.testing.assert_close(both[:, half], alone, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(("keys", "cached"), [(6, False), (9, True)])
 def test_flops_are_those_torch_counts(keys: int, cached: bool) -> None:
     backbone = Backbone(50, layers=3, width=32, heads=4, hidden=84)

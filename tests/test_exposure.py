@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import noise, suffix_canvas, tiny
+from conftest import noise, sampling, suffix_canvas
 from test_record import EMPTY
 
 from tasks.hidden_markov import HiddenMarkov
@@ -24,7 +24,7 @@ PRESETS = ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffu
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_hole_is_committed_once_from_a_law(preset: str) -> None:
-    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
+    paradigm = sampling(preset)
     calls = commitments(paradigm, suffix_canvas([[3, 4, 1]], 4), noise("a"), None)
     made = [one for committed in calls for one in committed]
     assert sorted(one.hole for one in made) == list(range(len(made)))
@@ -37,7 +37,7 @@ def test_every_hole_is_committed_once_from_a_law(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_along_the_data_the_laws_multiply_to_the_likelihood(preset: str) -> None:
     """Exact for a chain of conditionals, whatever decoder made it; here two holes, and one call or two."""
-    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
+    paradigm = sampling(preset)
     truth = [7, 9]
     calls = commitments(paradigm, suffix_canvas([[3, 4, 1]], 2), noise("a"), truth)
     made = [one for committed in calls for one in committed]

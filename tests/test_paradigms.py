@@ -5,7 +5,7 @@ from collections import deque
 
 import pytest
 import torch
-from conftest import CPU, VOCABULARY, noise, row_of, suffix_canvas, tiny
+from conftest import CPU, VOCABULARY, noise, row_of, sampling, suffix_canvas, tiny
 from scipy import stats
 
 from paradigms.base import Canvas, Paradigm
@@ -54,7 +54,7 @@ def test_same_seed_same_text_whatever_the_batch(preset: str) -> None:
 
 
 def test_another_seed_another_text_where_anything_is_drawn(preset: str) -> None:
-    paradigm = tiny(preset, "paradigm.decoder.temperature=1.0")
+    paradigm = sampling(preset)
     canvas = suffix_canvas([[3, 4, 5, 1]] * 8, 6)
     one, other = ([ids.tolist() for ids in decoded(paradigm, canvas, [f"{s}{i}" for i in range(8)])] for s in "ab")
     assert one != other
@@ -270,7 +270,7 @@ def test_one_by_one_in_reading_order(order: str, expected: list[int]) -> None:
 # laws: what is drawn is what the likelihood says
 
 
-@pytest.mark.parametrize("name", ["autoregressive", "autoregressive_prefix", "parallel"])
+@pytest.mark.parametrize("name", ["autoregressive", "autoregressive_prefix", "parallel", "block_diffusion_1"])
 def test_texts_are_drawn_from_the_exact_law(name: str) -> None:
     paradigm, n = tiny(name, "decoding.temperature=1", dtype=torch.float32), 6000
     texts = [(a, b) for a in range(12) for b in range(12) if not {a, b} & {0, 2}]

@@ -47,8 +47,30 @@ def test_laws_sum_to_one_and_drawn_stories_are_possible(number: int) -> None:
         assert all(map(is_sentence, law))
         world = law[sentence][1]
     assert sentences(example.target)[-1] in world.endings()
-    assert task().score(example, example.target) == {"accuracy": 1, "grammatical": 1}
+    judged = task().score(example, example.target)
+    assert {name: judged[name] for name in judged if name != "seq_rep_4"} == dict.fromkeys(
+        ("accuracy", "grammatical", "consistent", "ending"), 1
+    )
     assert split_of(" ".join(sentences(example.prompt)[:OPENING])) == "train"
+
+
+def test_consistency_is_judged_in_the_world_that_the_text_itself_tells() -> None:
+    """What cannot happen changes nothing; the ending is true where the story has led, wherever it should have led."""
+    judge = Stories("continuation", 0, 3)
+    example = next(iter(judge.examples("test")))
+    world = read(example.prompt)
+    (person, place), thing = next(iter(world.people.items())), next(iter(world.things))
+    there = next(other for other in PLACES if other != place)
+    goes, stays = f"{person} goes to the {there} .", f"{person} goes to the {place} ."
+    for text, consistent, ending in (
+        (f"{goes} {goes} {world.ending(thing)}", 2 / 3, 1),  # nobody goes where he is
+        (f"{stays} {goes} {stays} {world.ending(thing)}", 3 / 4, 1),  # and back again
+        (f"{world.ending(thing)} {goes}", 1, 0),
+    ):
+        judged = judge.score(example, text)
+        assert judged["consistent"] == pytest.approx(consistent), text
+        assert judged["ending"] == ending, text
+        assert judged["accuracy"] == 0, text
 
 
 def test_all_continuations_together_have_probability_one() -> None:
@@ -70,11 +92,13 @@ def test_what_cannot_happen_or_is_not_true_is_wrong() -> None:
     assert judge.score(example, f"{event} {after.ending(thing)}")["accuracy"] == 1
     elsewhere = next(place for place in PLACES if place != after.place(other))
     false = f"{event} now the {other} is in the {elsewhere} ."
-    assert judge.score(example, false) == {"accuracy": 0, "grammatical": 1}
+    assert dict(list(judge.score(example, false).items())[:4]) == {
+        "accuracy": 0, "grammatical": 1, "consistent": 0.5, "ending": 0
+    }  # fmt: skip
     assert judge.score(example, after.ending(thing))["accuracy"] == 0, "an event is missing"
     assert judge.score(example, f"{event} {event} {after.ending(thing)}")["accuracy"] == 0, "one too many"
-    assert judge.score(example, "goes anna the the") == {"accuracy": 0, "grammatical": 0}
-    assert judge.score(example, "") == {"accuracy": 0, "grammatical": 0}
+    for nonsense in ("goes anna the the", ""):
+        assert set(judge.score(example, nonsense).values()) == {0}
     assert judge.score(example, event.rpartition(" ")[0])["grammatical"] == 0, "it does not end"
 
 

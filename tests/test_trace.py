@@ -33,6 +33,9 @@ class Scripted(Paradigm):
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         raise NotImplementedError
 
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         for line in self.lines:
             for _ in range(self.calls_each):

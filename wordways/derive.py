@@ -35,6 +35,13 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     return mean(items)
 
 
+def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | None:
+    """The metric of the references themselves, where its values say something only beside theirs."""
+    values = record.scores.get(metric, {}).get("data")
+    chosen = record.places.get(stratum, ())
+    return mean([values[i] for i in chosen]) if values and chosen else None
+
+
 def alone(record: Record) -> list[Timing]:
     """The natural texts timed one by one."""
     return [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == 1]

@@ -105,6 +105,8 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dic
     for metric in task.metrics:
         entry = {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
         entry["items"] = [tidy(values[metric.name]) for values in judged]
+        if metric.beside_data:
+            entry["data"] = [tidy(metric.item(example.target, ())) for example in examples]
         if metric.pooled:
             from tasks.metrics.adapter import (
                 as_evaluate,
@@ -150,6 +152,29 @@ def likelihood(
         whole = [one for one in written if math.isfinite(subject.text.task.nats(one, one.target) or 0)]
         own = nats_of(subject, whole, batch, lambda _: None) | {"texts": len(written)} if whole else None
     return {**found, "item_ids": [example.id for example in asked], "own": own, "apart_nats": apart}
+
+
+@torch.inference_mode()
+def detection(subject: Subject, batch: int) -> dict[str, Any]:
+    """How well a paradigm's own doubt finds the errors of a draft: AUROC of -log p over each text's tokens."""
+    found = [0.0] * len(subject.rows)
+    for indices in subject.chunks(batch, range(len(subject.rows))):
+        canvas = subject.blank(indices)
+        nats_BH, counted_BH = subject.paradigm.token_nats(canvas)
+        for index, nats_H, counted_H in zip(indices, nats_BH.cpu(), counted_BH.cpu(), strict=True):
+            row, doubts = subject.rows[index], nats_H[counted_H].tolist()
+            wrong = [draft != right for draft, right in zip(row.draft, row.target, strict=True)]
+            found[index] = auroc(
+                [d for d, bad in zip(doubts, wrong, strict=True) if bad],
+                [d for d, bad in zip(doubts, wrong, strict=True) if not bad],
+            )
+    return {"unit": "share", "higher_is_better": True, "items": [tidy(value) for value in found]}
+
+
+def auroc(above: Sequence[float], below: Sequence[float]) -> float:
+    """The chance that one of the first is larger than one of the second; a tie counts half."""
+    pairs = [(a > b) + (a == b) / 2 for a in above for b in below]
+    return sum(pairs) / len(pairs)
 
 
 def nats_of(

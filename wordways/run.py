@@ -19,6 +19,7 @@ from wordways.measure import (
     TRACED,
     MeasureSettings,
     Subject,
+    detection,
     exposure,
     likelihood,
     scores,
@@ -106,14 +107,18 @@ class Cell:
     def training_key(self) -> str:
         """Everything that shapes training and nothing else, so that a sweep over decoders trains once."""
         shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}
-        left_out = {"data"} | self.task.not_for_training
-        task = {name: value for name, value in self.nodes["task"].items() if name not in left_out}
-        task |= {"data_hash": self.task.training_hash()}
+        task = shaping_settings(self.task, self.nodes["task"]) | {"data_hash": self.task.training_hash()}
         return digest([TRAINING, shaping, task, self.nodes["backbone"], self.nodes["train"], self.run.seed])
 
     def paradigm(self, vocabulary: Vocabulary) -> Paradigm:
         backbone = build(self.nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
         return build(self.nodes["paradigm"], "paradigm", vocabulary=vocabulary, backbone=backbone)
+
+
+def shaping_settings(task: Any, node: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's settings that shape training; where it only changes what another asks in its test, that one's."""
+    kept = {name: value for name, value in node.items() if name not in {"data"} | task.not_for_training}
+    return shaping_settings(task.task, kept["task"]) if kept.keys() == {"_target_", "task"} else kept
 
 
 def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
@@ -211,6 +216,9 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             texts = write_texts(subject, cell.measure.score_batch, advance)
             law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
+            judged = scores(text.task, examples, texts)
+            if any(example.draft for example in examples):
+                judged["detection"] = detection(subject, cell.measure.score_batch)
         alone = traces(subject)
         loads = workloads(subject, cell.measure, alone)
         lap("score")
@@ -233,7 +241,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             "curve": log.curve,
         },
         budgets=budgets,
-        scores=scores(text.task, examples, texts),
+        scores=judged,
         item_ids=[example.id for example in examples],
         strata={example.id: example.stratum for example in examples},
         instances={example.id: example.instance for example in examples if example.instance},

@@ -136,6 +136,9 @@ def quality_table(rows: Sequence[Row]) -> Table:
             )
             methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
         frame.append(cells)
+    data = {h: derive.quality_of_data(rows[0].first(), metric, stratum) for h, metric, stratum in columns}
+    if any(data.values()):
+        frame.append({"": "the data"} | {h: beside_theory(value, 3, None) for h, value in data.items()})
     metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
     units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))

@@ -33,6 +33,7 @@ class Encoded:
     """One example in ids; the prompt closes with an end token.
 
     room: holes when the length is not given.  ends: end tokens that fill up a target, as many as fit.
+    draft: what stands in the holes at first; empty where that is masks.
     """
 
     prompt: list[int]
@@ -40,6 +41,7 @@ class Encoded:
     suffix: list[int]
     room: int
     ends: int
+    draft: list[int]
 
 
 class Text:
@@ -55,12 +57,12 @@ class Text:
             return [one.ids for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
         prompts, targets = ids(e.prompt for e in examples), ids(e.target for e in examples)
-        suffixes = ids(e.suffix for e in examples)
+        suffixes, drafts = ids(e.suffix for e in examples), ids(e.draft for e in examples)
         rows = []
-        for prompt, target, suffix in zip(prompts, targets, suffixes, strict=True):
+        for prompt, target, suffix, draft in zip(prompts, targets, suffixes, drafts, strict=True):
             room = self.task.room(len(prompt))
             ends = 0 if room is None else max(1, room - len(target))
-            rows.append(Encoded([*prompt, EOS], target, suffix, len(target) if room is None else room, ends))
+            rows.append(Encoded([*prompt, EOS], target, suffix, len(target) if room is None else room, ends, draft))
         return rows
 
     def truth(self, rows: Sequence[Encoded], exact: Sequence[bool]) -> Canvas:
@@ -74,7 +76,11 @@ class Text:
     def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
         """The canvas to decode. oracle: as many holes as the reference has tokens; else as many as there is room."""
         widths = [max(1, len(row.target)) if length == "oracle" else row.room for row in rows]
-        return self.lay(rows, [[MASK] * width for width in widths])
+        drafts = [(row.draft + [EOS] * row.ends)[:width] for row, width in zip(rows, widths, strict=True)]
+        masks = ([MASK] * width for width in widths)
+        return self.lay(
+            rows, [draft if row.draft else mask for row, draft, mask in zip(rows, drafts, masks, strict=True)]
+        )
 
     def forced(self, rows: Sequence[Encoded], tokens: int) -> Canvas:
         """A canvas for exactly so many tokens, whatever they say."""

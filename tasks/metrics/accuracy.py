@@ -1,4 +1,4 @@
-"""The share of right answers, and of answers that are sentences at all."""
+"""The share of right answers, and of what is a sentence, can happen, and fits what was told before."""
 
 from collections.abc import Sequence
 
@@ -24,6 +24,18 @@ class Accuracy(Metric):
 
     def signature(self) -> str:
         return ""
+
+
+class Consistent(Accuracy):
+    """Sentences that can happen or are true, in the world as told so far / all; the impossible change nothing."""
+
+    name = "consistent"
+
+
+class Ending(Accuracy):
+    """Texts whose last sentence is true in the world that they themselves have told / all."""
+
+    name = "ending"
 
 
 class Grammatical(Accuracy):

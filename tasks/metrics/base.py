@@ -14,6 +14,9 @@ class Metric(ABC):
     pooled: ClassVar[bool]
     """True where a set's value is not the mean of its items' values."""
 
+    beside_data: ClassVar[bool] = False
+    """True where the number says something only beside the same number of the data."""
+
     @abstractmethod
     def item(self, text: str, references: Sequence[str]) -> float:
         """One text's value."""

@@ -1,0 +1,127 @@
+"""A right answer with wrong words in it: what finds them, what mends them, what spoils the rest.
+
+After Kamoi et al. (2024) and the remasking samplers' own claims (Wang et al., 2025). Any task of known words can be
+wrapped. The draft stands in the holes, for paradigms that revise what is there; or in the prompt, for those that can
+only write anew, and are trained to copy what is right and correct what is wrong.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import ClassVar, Literal
+
+from tasks.base import Example, Setting, Split, Task
+from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Metric
+from tasks.metrics.revision import BreakRate, FixRate, NetGain
+
+DRAFT = "~"  # stands between a prompt and the draft behind it
+OTHERS = 256  # answers from which plausible words are taken
+TRIES = 100
+
+
+class Injected(Task):
+    """What both share: the corruption and the judge.
+
+    task: the wrapped one.  wrong: words of an answer that are replaced.  corruption: by any other word (random), or by
+    one that stands at the same place in another answer (plausible).
+    """
+
+    metrics: Sequence[Metric] = (Accuracy(), FixRate(), BreakRate(), NetGain())
+
+    def __init__(self, task: Task, wrong: int, corruption: Literal["random", "plausible"]):
+        if isinstance(task.vocabulary(), int):
+            raise ValueError("task: its words must be known; one that learns pieces from texts cannot be wrapped")
+        if wrong < 1:
+            raise ValueError(f"wrong={wrong}: must be at least 1")
+        self.task, self.wrong, self.corruption = task, wrong, corruption
+        self.holes, self.shareable, self.generated = task.holes, task.shareable, task.generated  # type: ignore[misc]
+        self.strata = task.strata
+        self.others = [example.target.split() for example in islice(task.examples("valid"), OTHERS)]
+
+    def corrupted(self, example: Example, name: str) -> str:
+        """The target with wrong words, no right answer any more. Raises ValueError where there is none."""
+        words, rng = example.target.split(), random.Random(name)
+        if self.wrong >= len(words):
+            raise ValueError(f"wrong={self.wrong}: must be fewer than an answer's words, {len(words)}")
+        for _ in range(TRIES):
+            draft = [*words]
+            for place in rng.sample(range(len(words)), self.wrong):
+                draft[place] = rng.choice([word for word in self.choices(place) if word != words[place]] or words)
+            text = " ".join(draft)
+            wrong = sum(a != b for a, b in zip(draft, words, strict=True))
+            if wrong == self.wrong and not self.task.score(example, text)["accuracy"]:
+                return text
+        raise ValueError(f"wrong={self.wrong}: {TRIES} tries found no wrong answer to {example.prompt!r}")
+
+    def choices(self, place: int) -> Sequence[str]:
+        if self.corruption == "plausible":
+            return [words[place] for words in self.others if place < len(words)]
+        words = self.task.vocabulary()
+        return [] if isinstance(words, int) else words
+
+    def score(self, example: Example, text: str) -> dict[str, float]:
+        """accuracy: the wrapped task's; the rates compare each word with the target's, before and after."""
+        right, draft, words = example.target.split(), self.draft_of(example).split(), text.split()
+        words += [""] * (len(right) - len(words))
+        before = [a == b for a, b in zip(draft, right, strict=True)]
+        after = [a == b for a, b in zip(words, right, strict=False)]
+        fixed = sum(now and not was for was, now in zip(before, after, strict=True))
+        broken = sum(was and not now for was, now in zip(before, after, strict=True))
+        return {
+            "accuracy": self.task.score(example, text)["accuracy"],
+            "fix_rate": fixed / self.wrong,
+            "break_rate": broken / (len(right) - self.wrong),
+            "net_gain": (fixed - broken) / len(right),
+        }
+
+    def draft_of(self, example: Example) -> str:
+        return example.draft or example.prompt.rpartition(f" {DRAFT} ")[2]
+
+    def room(self, prompt_tokens: int) -> int | None:
+        return self.task.room(prompt_tokens)
+
+    def nats(self, example: Example, text: str) -> None:
+        return None
+
+    def conditionals(self, known: Sequence[str | None]) -> Sequence[Mapping[str, float]] | None:
+        return None
+
+    def theory(self, setting: Setting) -> None:
+        return None
+
+    def data_hash(self) -> str:
+        return self.task.data_hash()
+
+    def training_hash(self) -> str:
+        return self.task.training_hash()
+
+
+class ErrorInjection(Injected):
+    """The draft stands in the holes of the test; training is the wrapped task's own, and so is the checkpoint."""
+
+    not_for_training: ClassVar[frozenset[str]] = frozenset({"wrong", "corruption"})
+
+    def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
+        for example in self.task.examples(split, first):
+            draft = self.corrupted(example, f"draft-{example.id}") if split == "test" else ""
+            yield replace(example, draft=draft)
+
+    def vocabulary(self) -> Sequence[str] | int:
+        return self.task.vocabulary()
+
+
+class EditFromPrompt(Injected):
+    """The draft stands behind the prompt, in training too: to revise is to write again, with the draft in view."""
+
+    not_for_training: ClassVar[frozenset[str]] = frozenset()
+
+    def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
+        for example in self.task.examples(split, first):
+            draft = self.corrupted(example, f"draft-{example.id}")
+            yield replace(example, prompt=f"{example.prompt} {DRAFT} {draft}")
+
+    def vocabulary(self) -> Sequence[str] | int:
+        words = self.task.vocabulary()
+        return words if isinstance(words, int) else [*words, DRAFT]

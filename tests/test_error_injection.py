@@ -1,0 +1,143 @@
+"""Drafts are wrong where they should be, revisions are counted word by word, doubt finds what it should."""
+
+import itertools
+from collections import deque
+from typing import Any
+
+import pytest
+import torch
+from conftest import CPU, cell, noise, suffix_canvas, tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from perfect import Perfect
+
+from paradigms.base import Canvas
+from paradigms.revised import LATER, Later
+from tasks.base import Example
+from tasks.error_injection import EditFromPrompt, ErrorInjection
+from tasks.list_operations import ListOperations
+from tasks.metrics.repetition import SeqRep4
+from wordways import measure
+from wordways.measure import Subject, auroc, detection
+from wordways.settings import build
+from wordways.text import build_text
+
+COPYING = ListOperations(5, 7, ["copy"], "before")
+
+
+def injected(corruption: Any = "random", wrong: int = 2) -> ErrorInjection:
+    return ErrorInjection(COPYING, wrong, corruption)
+
+
+@pytest.mark.parametrize("corruption", ["random", "plausible"])
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_a_draft_has_as_many_wrong_words_as_asked_for_and_is_no_answer(corruption: str, wrong: int) -> None:
+    task, places = injected(corruption, wrong), set()
+    pool = {place: {words[place] for words in task.others} for place in range(5)}
+    for example in itertools.islice(task.examples("test"), 200):
+        draft, right = example.draft.split(), example.target.split()
+        changed = [place for place in range(5) if draft[place] != right[place]]
+        assert len(draft) == 5
+        assert len(changed) == wrong
+        assert not COPYING.score(example, example.draft)["accuracy"]
+        assert corruption == "random" or all(draft[place] in pool[place] for place in changed)
+        places |= set(changed)
+    assert places == set(range(5))
+    assert list(itertools.islice(task.examples("test"), 5)) == list(itertools.islice(task.examples("test"), 5))
+
+
+def test_in_holes_only_the_test_has_drafts_and_training_is_the_wrapped_tasks() -> None:
+    task = injected()
+    for split in ("train", "valid"):
+        assert next(iter(task.examples(split))) == next(iter(COPYING.examples(split)))
+    wrapped, plain = cell("task=error_injection"), cell("task=sudoku")
+    assert wrapped.training_key == plain.training_key
+    assert cell("task=error_injection", "task.wrong=3").training_key == plain.training_key
+    assert cell("task=error_injection", "task.wrong=3").id != wrapped.id
+    assert cell("task=error_injection", "task.task.clues=6").training_key != plain.training_key
+    assert cell("task=edit_from_prompt").training_key != plain.training_key
+
+
+def test_in_the_prompt_every_split_has_drafts_that_the_judge_finds_again() -> None:
+    task = EditFromPrompt(COPYING, 2, "random")
+    for split in ("train", "test"):
+        for example in itertools.islice(task.examples(split), 20):
+            draft = task.draft_of(example)
+            assert example.draft == ""
+            assert sum(a != b for a, b in zip(draft.split(), example.target.split(), strict=True)) == 2
+            kept = task.score(example, draft)
+            assert (kept["fix_rate"], kept["break_rate"], kept["net_gain"], kept["accuracy"]) == (0, 0, 0, 0)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=7))
+def test_rates_are_counted_word_by_word(words: list[str]) -> None:
+    task = injected()
+    example = Example("x", "copy a b c d e", "a b c d e", draft="a b a b e")
+    task.task = type("Judge", (), {"score": lambda self, e, text: {"accuracy": float(text == e.target)}})()  # type: ignore
+    after = (words + [""] * 5)[:5]
+    found = task.score(example, " ".join(words))
+    fixed, broken = sum(after[i] == "abcde"[i] for i in (2, 3)), sum(after[i] != "abcde"[i] for i in (0, 1, 4))
+    assert found["fix_rate"] == fixed / 2
+    assert found["break_rate"] == pytest.approx(broken / 3)
+    assert found["net_gain"] == pytest.approx((fixed - broken) / 5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"), [(0, "wrong=0: must be at least 1"), (5, "wrong=5: must be fewer than an answer's words, 5")]
+)
+def test_impossible_numbers_are_refused(wrong: int, refusal: str) -> None:
+    with pytest.raises(ValueError, match=refusal):
+        next(iter(injected("random", wrong).examples("test")))
+
+
+def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> None:
+    """With the exact conditionals a single error stands out: it is impossible, given the others."""
+    task = injected("random", 1)
+    text = build_text(task, tmp_path)
+    examples, rows = measure.test_set(task, text, 30)
+    node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.temperature=0", "paradigm.decoder.updates=5").nodes
+    backbone: Any = Perfect(build_text(COPYING, tmp_path), shifted=False)
+    paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
+    subject = Subject(paradigm, text, examples, rows, 0, CPU)
+    canvas = subject.blank(range(len(rows)))
+    for row, example in enumerate(examples):
+        assert text.read(canvas.ids_BL[row][canvas.holes_BL[row]].tolist()) == example.draft
+    assert detection(subject, 7)["items"] == [1] * len(examples)
+
+
+def test_auroc_is_the_share_of_right_pairs() -> None:
+    assert auroc([3.0, 1.0], [2.0, 1.0]) == (1 + 1 + 0 + 0.5) / 4
+
+
+# written first, then revised
+
+
+def test_the_second_decoder_starts_from_what_the_first_wrote() -> None:
+    settings = ["decoding.temperature=0", "decoding.order=confidence"]
+    first = tiny("diffusion", *settings, "paradigm.decoder.per_pass=3")
+    both = tiny("diffusion_revised", *settings, "paradigm.decoder.first.per_pass=3", "paradigm.decoder.then.passes=4")
+    alone = tiny("diffusion_repredict", *settings, "paradigm.decoder.passes=4")
+    canvas = suffix_canvas([[3, 4, 1], [5, 1]], 6)
+    with torch.no_grad():
+        yields = [ids.clone() for ids in both.decode(canvas, noise("a", "b"))]
+        written = deque(first.decode(canvas, noise("a", "b")), maxlen=1).pop()
+        draft = Canvas(written, canvas.holes_BL, canvas.pad_BL)
+        revised = deque(alone.decode(draft, noise("a", "b")), maxlen=1).pop()
+    assert len(yields) == 2 + 4
+    assert torch.equal(yields[1], written)
+    assert torch.equal(yields[-1], revised)
+    assert not torch.equal(yields[-1], yields[1])
+
+
+def test_no_number_is_drawn_twice() -> None:
+    rows, plain = torch.tensor([0]), noise("a")
+    later = Later(plain)
+    assert not torch.equal(later.uniform(0, rows, (4,)), plain.uniform(0, rows, (4,)))
+    assert torch.equal(later.uniform(3, rows, (4,)), plain.uniform(LATER + 3, rows, (4,)))
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=12))
+def test_seq_rep_is_the_share_of_4_grams_seen_before(words: list[str]) -> None:
+    grams = list(zip(words, words[1:], words[2:], words[3:], strict=False))
+    expected = sum(gram in grams[:place] for place, gram in enumerate(grams)) / len(grams) if grams else 0
+    assert SeqRep4().item(" ".join(words), []) == pytest.approx(expected)
