@@ -10,6 +10,7 @@ and values; a row that has ended leaves the batch.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -19,6 +20,13 @@ from paradigms.attention import AttentionRule, causal, prefix
 from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
 from paradigms.sampling import Sampling, ban, keep_min_p, keep_top_k, keep_top_p, penalise, pick
+
+
+@dataclass(frozen=True)
+class Decoder(Sampling):
+    """cache: False reads all of the text again for every token, as is done where no keys and values are kept."""
+
+    cache: bool = True
 
 
 class Autoregressive(Paradigm):
@@ -32,7 +40,7 @@ class Autoregressive(Paradigm):
         vocabulary: Vocabulary,
         backbone: Backbone,
         prompt: Literal["causal", "bidirectional"],
-        decoder: Sampling,
+        decoder: Decoder,
     ):
         super().__init__(vocabulary, backbone)
         self.prompt, self.decoder = prompt, decoder
@@ -47,7 +55,7 @@ class Autoregressive(Paradigm):
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         ids_BL, start, rule = canvas.ids_BL.clone(), canvas.start(), self.rule(canvas)
         holes_B, rows_b = canvas.holes_BL.sum(1), all_rows(canvas)
-        cache = self.backbone.cache(*ids_BL.shape)
+        cache = self.backbone.cache(*ids_BL.shape) if self.decoder.cache else None
         at_Q = torch.arange(start, device=ids_BL.device)
         for call, column in enumerate(range(start, ids_BL.shape[1])):
             logits_bV = self.backbone(
@@ -70,8 +78,9 @@ class Autoregressive(Paradigm):
                 return
             if not alive_b.all():
                 rows_b = rows_b[alive_b]
-                cache.keep(alive_b)
-            at_Q = at_Q.new_tensor([column])
+                if cache is not None:
+                    cache.keep(alive_b)
+            at_Q = at_Q.new_tensor([column]) if self.decoder.cache else torch.arange(column + 1, device=at_Q.device)
 
     def choose(self, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
         how = self.decoder

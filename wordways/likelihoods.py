@@ -10,7 +10,8 @@ from wordways.derive import quality, quotas
 from wordways.record import Record
 from wordways.stats import Interval, mean, pooled
 
-OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None, "cache": None}
+OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
+APPROXIMATE = ("prefix", "dual")  # caches that are exact in a block's first pass only
 
 
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
@@ -54,7 +55,8 @@ def slack_per_token(record: Record, stratum: str) -> Interval | None:
 def undistorted(record: Record) -> bool:
     """Are tokens drawn from the model's own law: temperature 1, nothing cut off, exaggerated or out of date?"""
     decoder = record.config["paradigm"]["decoder"]
-    return decoder["temperature"] == 1 and all(decoder.get(name, value) == value for name, value in OWN_LAW.items())
+    at_one = decoder.get("temperature") == 1 and decoder.get("cache") not in APPROXIMATE
+    return at_one and all(decoder.get(name, value) == value for name, value in OWN_LAW.items())
 
 
 def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:

@@ -13,6 +13,7 @@ import yaml
 from tasks.base import Setting, Task
 from wordways.derive import holes, quality, quotas
 from wordways.likelihoods import (
+    APPROXIMATE,
     OWN_LAW,
     exact_nats_per_token,
     gap_bits,
@@ -25,7 +26,7 @@ from wordways.settings import build, locate
 from wordways.stats import Interval
 
 TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
-ADAPTIVE = ("factor", "entropy_bound")
+ADAPTIVE = ("factor", "entropy_bound")  # how many are written depends on what was predicted
 MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
     "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
     "nats_per_token": nats_per_token,
@@ -50,8 +51,10 @@ def lines_of(record: Record) -> Iterator[dict[str, Any]]:
     decoder = record.config["paradigm"]["decoder"]
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
         return
-    if any(decoder.get(name) is not None for name in ADAPTIVE) or ("_target_" in decoder and "order" not in decoder):
-        return  # how many are written depends on what was predicted, or the loop revises: nobody knows the law
+    if decoder.get("cache") in APPROXIMATE or any(decoder.get(name) is not None for name in ADAPTIVE):
+        return
+    if "_target_" in decoder and "order" not in decoder:
+        return  # a loop of its own, which revises: nobody knows its law
     for stratum in record.groups():
         for measure, value in MEASURES.items():
             line = judge(record, measure, stratum, value(record, stratum))

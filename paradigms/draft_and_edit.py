@@ -1,0 +1,125 @@
+"""Left to right first, then over it again: what the writer finds least likely is masked and filled in anew.
+
+    call 1..N    p p w w w w .   a draft, one token a call
+    call N + 1   p p w w w w .   one causal call says how likely each of its tokens is
+    then         p p w ? w w .   the least likely are masked and refilled from both sides, in a few calls;
+                 p p w e w w .   one more scores the whole, and the edit stays if that finds it likelier
+
+Mask-predict (Ghazvininejad et al., 2019) as a second opinion on an autoregressive draft, in the manner of deliberation
+(Xia et al., 2017). One network does both, as in GPT-BERT (Charpentier and Samuel, 2024): half of a batch trains it as
+the autoregressive paradigm, half as diffusion, and it writes and edits as those two do. The canvas shows what stands:
+a refused edit is never on it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from paradigms.attention import AttentionRule, everywhere
+from paradigms.autoregressive import Autoregressive, Decoder
+from paradigms.backbone import Backbone
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary
+from paradigms.diffusion import Diffusion
+from paradigms.mask_predict import MaskPredict, mask_predict
+from paradigms.policy import best
+from paradigms.sampling import at_least
+from paradigms.two_masks import loss_of_both
+
+EDITS = 1 << 20  # the number that an edit's calls are drawn under begins here, behind any draft's
+
+
+@dataclass(frozen=True)
+class Editing:
+    """rounds: edits, each of `passes` calls that fill in and one that scores.
+
+    share_first, share_last: how much of a text is masked in the first and the last round; between them on a line.
+    """
+
+    rounds: int = 3
+    share_first: float = 0.3
+    share_last: float = 0.1
+    passes: int = 2
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "passes"):
+            at_least(self, name, 1)
+        at_least(self, "temperature", 0)
+        for name in ("share_first", "share_last"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be above 0 and at most 1")
+
+    def masked(self, number: int, tokens_B: Tensor) -> Tensor:
+        """How many tokens of a text round `number` masks, (B,): its share, rounded up."""
+        share = self.share_first + (self.share_last - self.share_first) * number / max(1, self.rounds - 1)
+        return (tokens_B.double() * share - 1e-9).ceil().long()  # 0.1 x 30 is 3, whatever binary fractions make of it
+
+
+class DraftAndEdit(Paradigm):
+    """The draft is drawn from p(text) = prod_i p(x_i | prompt, x_<i); an edit stays only if it raises that."""
+
+    fills = frozenset({"suffix"})
+    length = "eos"
+
+    def __init__(self, vocabulary: Vocabulary, backbone: Backbone, decoder: Editing):
+        super().__init__(vocabulary, backbone)
+        self.decoder = decoder
+
+    def rule(self, canvas: Canvas) -> AttentionRule:
+        """Of the edits; the draft and its scores are causal."""
+        return everywhere
+
+    def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
+        return loss_of_both(
+            canvas,
+            noise,
+            lambda part: self.writer.loss(part, noise, progress),
+            lambda part: self.editor("eos").loss(part, noise, progress),
+        )
+
+    def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        how, ids_BL = self.decoder, canvas.ids_BL
+        for ids_BL in self.writer.decode(canvas, noise):
+            yield ids_BL
+        nats_BL = self.scores(replace(canvas, ids_BL=ids_BL))
+        yield ids_BL
+        text_BL = replace(canvas, ids_BL=ids_BL).text(self.vocabulary.eos)
+        if not text_BL.any():
+            return
+        for number in range(how.rounds):
+            hidden_BL = best(nats_BL, text_BL, how.masked(number, text_BL.sum(1)))
+            edited_BL = ids_BL.masked_fill(hidden_BL, self.vocabulary.mask)
+            call, asked = EDITS + number * how.passes, Canvas(edited_BL, hidden_BL, canvas.pad_BL)
+            for edited_BL in mask_predict(  # noqa: B007
+                self.editor("fixed"), asked, noise, passes=how.passes, temperature=how.temperature, first_call=call
+            ):
+                yield ids_BL
+            edited_nats_BL = self.scores(replace(canvas, ids_BL=edited_BL))
+            better_B1 = edited_nats_BL.sum(1, keepdim=True) < nats_BL.sum(1, keepdim=True)
+            ids_BL, nats_BL = edited_BL.where(better_B1, ids_BL), edited_nats_BL.where(better_B1, nats_BL)
+            yield ids_BL
+
+    def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        """The draft's, which is exact for the draft alone: of the law behind the edits nothing is known."""
+        return replace(self.writer.log_likelihood(canvas, noise), kind="pseudo")
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        return self.writer.token_nats(canvas)
+
+    @property
+    def writer(self) -> Autoregressive:
+        return Autoregressive(self.vocabulary, self.backbone, "causal", Decoder(self.decoder.temperature))
+
+    def editor(self, length: Literal["eos", "fixed"]) -> Diffusion:
+        """Learns of ends as of any token, but where a text ends is the draft's to say: edits are of a fixed length."""
+        how = MaskPredict(self.decoder.passes, self.decoder.temperature, length)
+        return Diffusion(self.vocabulary, self.backbone, how)
+
+    def scores(self, canvas: Canvas) -> Tensor:
+        """Nats of the text's tokens and of its end where they stand, (B, L); 0 elsewhere. One causal call."""
+        nats_BH, _ = self.token_nats(canvas)
+        before = canvas.start()
+        return F.pad(nats_BH, (before, canvas.ids_BL.shape[1] - before - nats_BH.shape[1]))

@@ -1,0 +1,130 @@
+"""Guess a few tokens cheaply, then let one causal call judge them all: fewer calls, and the same text.
+
+    call 1   p p ? ? ? .    a call over masks guesses what comes next, each guess blind to the others
+    call 2   p p g g g g    a causal call reads the guesses: those it would have written stay,
+             p p w w w .    and where they end it writes one token of its own
+
+Speculative decoding (Leviathan et al., 2023; Chen et al., 2023) with one network for drafter and verifier, trained
+under both masks and with logits for the next token under either (GPT-BERT; Charpentier and Samuel, 2024). The same
+weights also serve drafts that need no training: Jacobi, lookahead, prompt lookup. Whatever is guessed, the text is the
+causal model's own: the same tokens at temperature 0, tokens of the same law above.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from paradigms.attention import AttentionRule, causal, drafting
+from paradigms.autoregressive import Autoregressive, Decoder
+from paradigms.backbone import Backbone
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
+from paradigms.drafts import Jacobi, Lookahead, PromptLookup
+from paradigms.sampling import at_least, pick
+from paradigms.two_masks import loss_of_both
+from paradigms.verify import Writing
+
+
+@dataclass(frozen=True)
+class NoDraft:
+    """One token a call: what every draft must come out as."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 0)
+
+    def __call__(self, model: "Speculative", canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        return model.writer(self.temperature).decode(canvas, noise)
+
+
+@dataclass(frozen=True)
+class MaskDraft:
+    """One call over masks drafts as many tokens as in training, the next judges them.
+
+    The first guess is the causal model's own, said by the last token written: two calls write two tokens or more.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 0)
+
+    def __call__(self, model: "Speculative", canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        text, masks = Writing(model, canvas, noise, self.temperature, model.draft), model.draft - 1
+        while len(rows_b := text.rows_b):
+            masks_bM = rows_b.new_full((len(rows_b), masks), model.vocabulary.mask)
+            logits_bKV = text.read(masks_bM, drafting(text.cursor_B[rows_b, None, None], masks))
+            draft_bK = pick(
+                logits_bKV, self.temperature, lambda: noise.uniform(text.call, rows_b, logits_bKV.shape[1:])
+            )
+            yield text.ids_BL
+            text.verify(draft_bK, logits_bKV)
+            yield text.ids_BL
+
+
+class Speculative(Paradigm):
+    """p(text) = prod_i p(x_i | prompt, x_<i), written several tokens a call."""
+
+    fills = frozenset({"suffix"})
+    length = "eos"
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        backbone: Backbone,
+        draft: int,
+        decoder: NoDraft | MaskDraft | Jacobi | Lookahead | PromptLookup,
+    ):
+        super().__init__(vocabulary, backbone)
+        if draft < 2:
+            raise ValueError(f"draft={draft}: must be at least 2, for the first guess needs no mask")
+        self.draft, self.decoder = draft, decoder
+
+    def rule(self, canvas: Canvas) -> AttentionRule:
+        """Of the text; the masks of a draft also see each other."""
+        return causal
+
+    def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
+        return loss_of_both(
+            canvas,
+            noise,
+            lambda part: self.writer().loss(part, noise, progress),
+            lambda part: self.draft_loss(part, noise),
+        )
+
+    def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        return self.decoder(self, canvas, noise)
+
+    def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        return self.writer().log_likelihood(canvas, noise)
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        return self.writer().token_nats(canvas)
+
+    def writer(self, temperature: float = 1.0) -> Autoregressive:
+        return Autoregressive(self.vocabulary, self.backbone, "causal", Decoder(temperature))
+
+    def draft_loss(self, canvas: Canvas, noise: Noise) -> Loss:
+        """The text is cut anywhere, masks follow the cut, and each is to say the token behind its own place."""
+        masks, tokens_B1 = self.draft - 1, canvas.text_and_end(self.vocabulary.eos).sum(1, keepdim=True)
+        cuts_B1 = (tokens_B1 - 1).clamp(min=1)  # before any token but the last: there something is left to say
+        cut_B1 = canvas.start() + (noise.uniform(0, all_rows(canvas), (1,)) * cuts_B1).long()
+        column_L = torch.arange(canvas.ids_BL.shape[1], device=cut_B1.device)
+        canvas = canvas.without_columns_behind(column_L <= cut_B1 + masks)
+        column_L = column_L[: canvas.ids_BL.shape[1]]
+        hidden_BL = canvas.holes_BL & (column_L >= cut_B1) & (column_L < cut_B1 + masks)
+        at_BM = cut_B1 + torch.arange(masks, device=cut_B1.device)
+        logits_BMV = self.backbone(
+            canvas.ids_BL.masked_fill(hidden_BL, self.vocabulary.mask),
+            drafting(cut_B1[:, :, None], masks),
+            pad_BL=canvas.pad_BL,
+            want_BW=at_BM.clamp(max=len(column_L) - 1),
+        )
+        said_BL = F.pad(canvas.ids_BL, (0, masks))
+        counted_BL = F.pad(canvas.text_and_end(self.vocabulary.eos), (0, masks))
+        counted_BM = counted_BL.gather(1, at_BM + 1)
+        nats_BM = self.nats(logits_BMV, said_BL.gather(1, at_BM + 1), counted_BM)
+        return Loss(nats_BM.sum() / counted_BM.sum().clamp(min=1), counted_BM.sum())

@@ -1,0 +1,133 @@
+"""Claims are declared of things that exist, measured by known formulas, and decided by whole intervals."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PRESETS, ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from test_derive import RECORD
+
+from wordways.claims import (
+    DECLARED,
+    beyond_data,
+    claims_table,
+    latency_exponent,
+    measured,
+    row_of,
+    textbook_table,
+    verdict,
+)
+from wordways.record import read_records
+from wordways.rows import Row, rows_of
+from wordways.stats import Interval
+
+CLAIMS = yaml.safe_load(DECLARED.read_text())
+
+
+def asked() -> list[dict[str, Any]]:
+    cells = [
+        {"task": entry["task"], "measure": entry["measure"]} | one
+        for entry in CLAIMS["textbook"].values()
+        for one in entry["of"].values()
+    ]
+    return [*CLAIMS["claims"].values(), *cells]
+
+
+def named(what: Any) -> str:
+    return what if isinstance(what, str) else what["name"]
+
+
+@pytest.mark.parametrize("one", asked(), ids=str)
+def test_what_is_declared_exists(one: dict[str, Any]) -> None:
+    assert named(one["task"]) in {path.stem for path in (ROOT / "conf" / "task").glob("*.yaml")}
+    presets = [named(one[key]) for key in ("row", "against", "over") if key in one]
+    assert set(presets) <= set(PRESETS)
+    assert not {"against", "over"} <= one.keys()
+    if "rule" in one:
+        verdict(Interval(0, 0, 0, "", 1), one["rule"])
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_a_verdict_needs_the_whole_interval(a: float, b: float, number: float) -> None:
+    low, high = sorted((a, b))
+    found = verdict(Interval((low + high) / 2, low, high, "", 9), f"> {number}")
+    assert (found == "holds") == (low > number)
+    assert (found == "does not hold") == (high <= number)
+    assert (found == "undecided") == (low <= number < high)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
+def test_the_exponent_of_a_power_is_found(power: float) -> None:
+    timing = [
+        {"batch": 1, "workload": "forced", "first": 0, "repeats_ns": [[int(1e6 * n**power)]] * 3, "useful_tokens": n}
+        for n in (32, 64, 128, 256)
+    ]
+    found = latency_exponent(Row("", "", "", [replace(RECORD, timing=timing)]))
+    assert found is not None
+    assert found.value == pytest.approx(power, abs=1e-4)
+    assert latency_exponent(Row("", "", "", [replace(RECORD, timing=timing[:2])])) is None
+
+
+def test_beyond_the_data_is_paired_by_item() -> None:
+    record = next(iter([RECORD]))
+    stratum = record.groups()[0]
+    size = len(record.item_ids)
+    scores = {"seq_rep_4": {"unit": "share", "items": [0.5] * size, "data": [0.2] * size}}
+    found = beyond_data(Row("", "", "", [replace(record, scores=scores)]), "seq_rep_4", stratum)
+    assert found is not None
+    assert (found.value, found.high - found.low) == (pytest.approx(0.3), pytest.approx(0))
+
+
+def test_rows_are_found_by_preset_and_settings_and_compared(results: Path) -> None:
+    rows = rows_of(read_records(results)[0])
+    task = "list_operations"
+    found = row_of(rows, {"name": task, "n": 4}, "parallel")
+    assert found is not None
+    assert (found.first().config["preset"], len(found.records)) == ("parallel", 2)
+    assert row_of(rows, {"name": task, "n": 9}, "parallel") is None
+    assert row_of(rows, task, {"name": "diffusion_k2", "paradigm.decoder.per_pass": 2}) is not None
+    assert row_of(rows, task, {"name": "diffusion_k2", "paradigm.decoder.per_pass": 1}) is None
+    base = {"task": task, "row": "diffusion_k2", "stratum": "shuffle"}
+    one, other = (
+        measured(rows, base | {"row": row, "measure": "accuracy"}) for row in ("diffusion_k2", "diffusion_k1")
+    )
+    difference = measured(rows, base | {"measure": "accuracy", "against": "diffusion_k1"})
+    assert one is not None
+    assert other is not None
+    assert difference is not None
+    assert difference.value == pytest.approx(one.value - other.value)
+    times = measured(rows, base | {"measure": "calls", "over": "diffusion_k1"})
+    assert times is not None
+    assert times.value == pytest.approx(2 / 4)
+    assert measured(rows, base | {"measure": "latency", "over": "speculative"}) is None
+
+
+def test_the_command_writes_both_tables_and_says_what_is_not_there(results: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from wordways.claims import main; main()"]
+    done = subprocess.run([*command, str(results), "--out", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "not measured" in done.stdout
+    for name in ("claims", "textbook"):
+        assert {path.suffix for path in tmp_path.glob(f"{name}.*")} == {".md", ".csv", ".tex"}
+    nowhere = subprocess.run([*command, str(tmp_path / "none")], capture_output=True, text=True, check=False)
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (2, 1)
+
+
+def test_tables_have_a_line_for_everything_declared(results: Path) -> None:
+    rows = rows_of(read_records(results)[0])
+    assert len(claims_table(rows, CLAIMS["claims"]).frame) == len(CLAIMS["claims"])
+    table = textbook_table(rows, CLAIMS["textbook"]).frame
+    assert list(table[""]) == ["directionality", "error correction", "latency"]
+    assert json.dumps(list(table.columns)) == json.dumps(["", "autoregressive", "autoencoding", "diffusion", "measure"])
+
+
+def test_reports_and_claims_keep_torch_out() -> None:
+    code = "import sys, wordways.claims; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
