@@ -158,10 +158,14 @@ class Paradigm(ABC, nn.Module):
         What counts is text and the end behind it; what does not has 0 nats.
         """
 
-    def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor) -> Tensor:
-        """-log p of the truth under the law the decoder draws from, (B, H); 0 where it does not count."""
+    def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor, *, training: bool = False) -> Tensor:
+        """-log p of the truth, (B, H), under the law the decoder draws from; 0 where it does not count.
+
+        In training ends are always possible, whatever the decoder will be: one training serves them all.
+        """
         truth_N = truth_BH.masked_fill(~counted_BH, -100).flatten()
-        logits_NV = ban(logits_BHV, self.never()).flatten(0, 1)
+        never = [self.vocabulary.mask, self.vocabulary.pad] if training else self.never()
+        logits_NV = ban(logits_BHV, never).flatten(0, 1)
         return F.cross_entropy(logits_NV, truth_N, reduction="none").view(truth_BH.shape)
 
     def never(self) -> list[int]:

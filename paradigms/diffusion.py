@@ -52,7 +52,7 @@ class Diffusion(Paradigm):
         stratum_B = (noise.uniform(1, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1
         masked_B = 1 + (stratum_B * holes_B).long()
         hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(0, rows_B, at_BH.shape[1:]))
-        nats_BH = self.masked_nats(canvas, at_BH, hidden_BH)
+        nats_BH = self.masked_nats(canvas, at_BH, hidden_BH, training=True)
         weighted_B = nats_BH.sum(1) * holes_B / masked_B
         return Loss(weighted_B.sum() / holes_B.sum(), hidden_BH.sum())
 
@@ -117,8 +117,8 @@ class Diffusion(Paradigm):
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
         return given_the_rest(self, canvas)
 
-    def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor) -> Tensor:
+    def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor, *, training: bool = False) -> Tensor:
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         ids_BL = canvas.ids_BL.scatter(1, at_BH, truth_BH.masked_fill(hidden_BH, self.vocabulary.mask))
         logits_BHV = self.backbone(ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-        return self.nats(logits_BHV, truth_BH, hidden_BH)
+        return self.nats(logits_BHV, truth_BH, hidden_BH, training=training)

@@ -66,7 +66,7 @@ class Parallel(Paradigm):
         at_BH, real_BH = canvas.hole_positions()
         hidden_BH = self.hide(canvas, at_BH, real_BH, noise, progress)
         logits_BHV, length_logits_BV = self.read(canvas, at_BH, hidden_BH)
-        nats_BH = self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), hidden_BH)
+        nats_BH = self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), hidden_BH, training=True)
         length_B = canvas.text(self.vocabulary.eos).sum(1)
         length_nats = F.cross_entropy(length_logits_BV, length_B.clamp(max=self.vocabulary.size - 1))
         return Loss(nats_BH.sum() / hidden_BH.sum() + LENGTH_WEIGHT * length_nats, hidden_BH.sum())

@@ -6,6 +6,7 @@ from collections import deque
 import pytest
 import torch
 from conftest import CPU, VOCABULARY, noise, row_of, sampling, suffix_canvas, tiny
+from hydra.errors import ConfigCompositionException
 from scipy import stats
 
 from paradigms.base import Canvas, Paradigm
@@ -83,6 +84,20 @@ def test_the_loss_falls_on_copying(preset: str) -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert sum(losses[-5:]) < 2 / 3 * sum(losses[:5])
+
+
+def test_training_does_not_depend_on_who_says_where_the_text_ends(preset: str) -> None:
+    if tiny(preset).length != "eos" or preset == "diffusion_revised":
+        pytest.skip("its length is no setting of the decoder")
+    canvas = suffix_canvas(PROMPTS * 9, 5, truth=lambda row, i: 3 + (row + i) % 8 if i < 3 else VOCABULARY.eos)
+    names = [str(i) for i in range(27)]
+    expected = tiny(preset).loss(canvas, noise(*names), 0.0).mean
+    for length in ("oracle", "fixed"):
+        try:
+            paradigm = tiny(preset, f"paradigm.decoder.length={length}")
+        except ConfigCompositionException:
+            pytest.skip("its length is no setting of the decoder")
+        assert torch.equal(paradigm.loss(canvas, noise(*names), 0.0).mean, expected)
 
 
 def test_no_paradigm_looks_where_its_rule_forbids(preset: str) -> None:
