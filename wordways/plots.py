@@ -27,8 +27,10 @@ from wordways.tables import quality_columns
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
 
+DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
 WIDTH_IN = 6.9  # the width of a text block over two columns, inches
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+LABEL_IN = 9 / 72  # from one label of 7-point letters to the next
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -53,6 +55,7 @@ STYLE: Any = {
 CAPTIONS = {
     "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: theory.",
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
+    "design_space": "All decoders of one checkpoint. Line: those that no other beats in both.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
     "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
     "error_calls": "Error against calls: of single tokens (KL from the exact law, along the data) and of whole texts.",
@@ -68,6 +71,7 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
         drawings = {
             "quality_latency": quality_against(rows, any_text, "latency per token, ms", 1e3),
             "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
+            "design_space": design_space(rows),
             "latency_length": latency_against_length(rows),
             "accumulated_error": accumulated_error(rows),
             "error_calls": error_against_calls(rows),
@@ -152,7 +156,27 @@ def any_text(record: Record, stratum: str) -> Interval | None:
     return derive.latency_per_token(record)
 
 
-def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -> Figure | None:
+def design_space(rows: Sequence[Row]) -> Figure | None:
+    """Quality against latency of all decoders of the checkpoint that has most, where they are many; the front drawn."""
+    by_checkpoint: dict[str, list[Row]] = {}
+    for row in rows:
+        by_checkpoint.setdefault(row.first().provenance.get("training", ""), []).append(row)
+    most = max(by_checkpoint.values(), key=len)
+    if len(most) < DECODERS:
+        return None
+    return quality_against(most, any_text, "latency per token, ms", 1e3, front=True)
+
+
+def unbeaten(points: Sequence[tuple[float, float]], higher_is_better: bool) -> list[tuple[float, float]]:
+    """The Pareto front: of (cost, quality) those than which no other is as cheap and better, cheapest first."""
+    sign, kept = 1 if higher_is_better else -1, []
+    for cost, quality in sorted(points, key=lambda point: (point[0], -sign * point[1])):
+        if not kept or sign * quality > sign * kept[-1][1]:
+            kept.append((cost, quality))
+    return kept
+
+
+def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float, front: bool = False) -> Figure | None:
     """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
     columns = quality_columns(rows)
     if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in columns):
@@ -172,6 +196,9 @@ def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float) -
             exact = [e["theory"] for e in theory[row.label] if (e["measure"], e["operation"]) == (metric, stratum)]
             axes.plot([x.value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
             ends.append((x.value, y.value, row.label, colour))
+        if front:
+            best = unbeaten([(x, y) for x, y, _, _ in ends], rows[0].first().scores[metric]["higher_is_better"])
+            axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
         axes.set_xscale("log")
         if rows[0].first().scores[metric]["unit"] == "share":
             axes.set_ylim(-0.04, 1.04)
@@ -312,7 +339,8 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
 
 
 def panels_with_margin(count: int, across: int, height: float, labels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """Panels `height` inches high, each with room on its right for the longest label."""
+    """Panels `height` inches high, or as high as all labels, each with room on its right for the longest label."""
+    height = max(height, LABEL_IN * len(set(labels)))
     left, top, bottom, between, least = 0.5, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + 0.062 * max(map(len, labels))  # inches that 7-point letters take
     across = min(across, count) if WIDTH_IN / across - left - margin >= least else 1
@@ -358,7 +386,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> Non
     to_axes = axes.transData + axes.transAxes.inverted()
     axes.autoscale_view()
     spots = [to_axes.transform((x, y)) for x, y, _, _ in ends]
-    gap = 9.0 * axes.figure.dpi / 72 / axes.bbox.height
+    gap = LABEL_IN * axes.figure.dpi / axes.bbox.height
 
     def place(i: int) -> tuple[float, float]:
         """From the bottom up; of points at one height the leftmost farthest out, so that no two lines cross."""
