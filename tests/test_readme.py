@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from wordways.__main__ import compose_cells
+from wordways.claims import main as claims
 from wordways.report import main as report
 
 TEXT = (ROOT / "README.md").read_text()
@@ -19,7 +20,7 @@ REPORTS = [command[1:] for command in COMMANDS if command[0] == "wordways-report
 
 
 def test_the_commands_are_those_we_know() -> None:
-    assert {command[0] for command in COMMANDS} == {"pip", "pytest", "wordways", "wordways-report"}
+    assert {command[0] for command in COMMANDS} == {"pip", "pytest", "wordways", "wordways-report", "wordways-claims"}
     assert COMMANDS[:4] == [
         ["pip", "install", "-e", "."], ["wordways"], ["pip", "install", "-e", ".[test]"], ["pytest"]
     ]  # fmt: skip
@@ -43,6 +44,15 @@ def test_every_report_runs(
     monkeypatch.setattr(sys, "argv", ["wordways-report", str(results), *arguments[1:]])
     report()
     assert "list_operations" in capsys.readouterr().out
+
+
+def test_the_claims_are_decided(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (arguments,) = (command[1:] for command in COMMANDS if command[0] == "wordways-claims")
+    monkeypatch.setattr(sys, "argv", ["wordways-claims", *(str(ROOT / a) for a in arguments), "--out", str(tmp_path)])
+    claims()
+    assert capsys.readouterr().out.count("not measured") == 0
 
 
 @pytest.mark.parametrize(("path", "shown"), re.findall(r"<!-- table: (\S+) -->\n(.*?)<!-- end -->", TEXT, re.S))

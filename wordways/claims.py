@@ -52,6 +52,8 @@ OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {
     "latency_exponent": latency_exponent,
     "exposure_bias": lambda row: row.over_seeds(likelihoods.exposure_bias),
     "latency": lambda row: row.over_seeds(derive.latency),
+    "tokens per second": lambda row: row.over_seeds(partial(derive.throughput, batch=1)),
+    "tokens per second, batch 8": lambda row: row.over_seeds(partial(derive.throughput, batch=8)),
     "calls": lambda row: row.over_seeds(derive.calls),
     "tokens_per_pass": lambda row: row.over_seeds(derive.tokens_per_pass),
 }
