@@ -99,7 +99,6 @@ def llada_generate(
     temperature: float = 0.0,
     cfg_scale: float = 0.0,
     remasking: Literal["low_confidence", "random"] = "low_confidence",
-    attention_mask: object = None,
     seed: int = 0,
 ) -> Written:
     """LLaDA's generate.py (Nie et al., 2025). It does not stop early: passes over a full block are made as well."""
@@ -155,11 +154,13 @@ def fast_dllm_generate(
     block_length: int = 128,
     threshold: float,
     steps: int = 128,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> Written:
     """Fast-dLLM's generate with a threshold (Wu et al., 2025); `steps` then says nothing."""
     canvas = masks_behind(prompt, gen_length, stub.vocabulary.mask)
-    decoder = CommitOnce(0.0, "confidence", threshold=threshold, block=block_length)
-    return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, 0, canvas)), canvas)
+    decoder = CommitOnce(temperature, "confidence", threshold=threshold, block=block_length)
+    return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, seed, canvas)), canvas)
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ def dream_generate(
     alg: Literal["maskgit_plus", "topk_margin", "entropy"],
     temperature: float = 0.0,
     eps: float = 1e-3,
+    seed: int = 0,
 ) -> Written:
     """Dream's diffusion_generate (Ye et al., 2025), greedy; made from an autoregressive model: logits are shifted."""
     if temperature != 0:
@@ -212,7 +214,7 @@ def dream_generate(
     canvas = masks_behind(prompt, max_new_tokens, stub.vocabulary.mask)
     order = {"maskgit_plus": "confidence", "topk_margin": "margin", "entropy": "entropy"}[alg]
     decoder = ShareOfTime(temperature, order, steps=steps, eps=eps)  # type: ignore[arg-type]
-    return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, 0, canvas)), canvas)
+    return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, seed, canvas)), canvas)
 
 
 def divided(name: str, whole: int, by: str, part: int) -> int:

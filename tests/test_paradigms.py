@@ -186,6 +186,18 @@ def test_finished_rows_leave_the_batch() -> None:
     assert len({seen.calls for seen in alone}) > 1
 
 
+def test_without_a_cache_the_text_is_the_same_and_every_call_reads_it_all() -> None:
+    canvas, names = suffix_canvas(PROMPTS, [6, 4, 6]), NAMES
+    kept, read_again = (
+        trace(tiny(preset, "decoding.temperature=1"), canvas, noise(*names))
+        for preset in ("autoregressive", "autoregressive_uncached")
+    )
+    assert torch.equal(kept.ids_BL, read_again.ids_BL)
+    with forbidding(paradigm := tiny("autoregressive_uncached"), VOCABULARY.eos):
+        seen = trace(paradigm, suffix_canvas([[3, 4, 5, 1]], 6), noise("a"))
+    assert (seen.calls, seen.positions) == (6, 4 + 5 + 6 + 7 + 8 + 9)
+
+
 # the parallel decoder's lengths
 
 
