@@ -84,7 +84,7 @@ def ratio(a: Interval, b: Interval) -> Interval:
 
 
 def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapping[str, Any]) -> Row | None:
-    """The row of a preset, or of a preset with these settings; the one with most seeds."""
+    """The row of a preset, or of a preset with these settings. Raises ValueError where several are."""
     tasks, presets = ({"name": x} if isinstance(x, str) else dict(x) for x in (task, asked))
     names = tasks.pop("name"), presets.pop("name")
     found = [
@@ -94,7 +94,12 @@ def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapp
         and holds(row.first().config["task"], tasks)
         and holds(row.first().config, presets)
     ]
-    return max(found, key=lambda row: len(row.records), default=None)
+    if len(found) > 1:
+        labels = ", ".join(row.label for row in found)
+        raise ValueError(
+            f"{names[0]}, {names[1]}: several rows are meant, {labels}; conf/claims.yaml must name more settings"
+        )
+    return found[0] if found else None
 
 
 def holds(node: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
@@ -153,7 +158,10 @@ def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]
 def shown(asked: str | Mapping[str, Any]) -> str:
     if isinstance(asked, str):
         return asked
-    return " ".join([asked["name"], *(f"{k.rpartition('.')[2]}={v}" for k, v in asked.items() if k != "name")])
+    settings = (
+        f"{name.rpartition('.')[2]}={value}" for name, value in asked.items() if name not in ("name", "_target_")
+    )
+    return " ".join([asked["name"], *settings])
 
 
 def with_ends(interval: Interval) -> str:
@@ -174,7 +182,12 @@ def main() -> None:
         records += [record for record in read_records(folder)[0] if record.cell not in seen]
         seen |= {record.cell for record in records}
     rows, declared = rows_of(records), yaml.safe_load(DECLARED.read_text())
-    for table in (claims_table(rows, declared["claims"]), textbook_table(rows, declared["textbook"])):
+    try:
+        tables = [claims_table(rows, declared["claims"]), textbook_table(rows, declared["textbook"])]
+    except ValueError as error:
+        print(f"wordways-claims: {error}", file=sys.stderr)
+        sys.exit(2)
+    for table in tables:
         save_table(table, arguments.out)
         print(table.markdown())
 
