@@ -156,12 +156,17 @@ def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]
 
 
 def shown(asked: str | Mapping[str, Any]) -> str:
+    """The preset or task and the settings that single it out; of a class its name."""
     if isinstance(asked, str):
         return asked
-    settings = (
-        f"{name.rpartition('.')[2]}={value}" for name, value in asked.items() if name not in ("name", "_target_")
-    )
-    return " ".join([asked["name"], *settings])
+    settings = [asked["name"]]
+    for path, value in asked.items():
+        *parents, name = path.split(".")
+        if parents and name == "_target_":
+            settings.append(f"{parents[-1]}={value.rpartition('.')[2]}")
+        elif name not in ("name", "_target_"):
+            settings.append(f"{name}={value}")
+    return " ".join(settings)
 
 
 def with_ends(interval: Interval) -> str:

@@ -341,7 +341,7 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
 def panels_with_margin(count: int, across: int, height: float, labels: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Panels `height` inches high, or as high as all labels, each with room on its right for the longest label."""
     height = max(height, LABEL_IN * len(set(labels)))
-    left, top, bottom, between, least = 0.5, 0.25, 0.4, 0.45, 1.2
+    left, top, bottom, between, least = 0.62, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + 0.062 * max(map(len, labels))  # inches that 7-point letters take
     across = min(across, count) if WIDTH_IN / across - left - margin >= least else 1
     down = -(-count // across)
