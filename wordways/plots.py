@@ -157,12 +157,16 @@ def any_text(record: Record, stratum: str) -> Interval | None:
 
 
 def design_space(rows: Sequence[Row]) -> Figure | None:
-    """Quality against latency of all decoders of the checkpoint that has most, where they are many; the front drawn."""
+    """Quality against latency of all decoders of the checkpoint that has most; the front drawn.
+
+    None where they are few, or settings of a single loop, whose own theory the other figures show.
+    """
     by_checkpoint: dict[str, list[Row]] = {}
     for row in rows:
         by_checkpoint.setdefault(row.first().provenance.get("training", ""), []).append(row)
     most = max(by_checkpoint.values(), key=len)
-    if len(most) < DECODERS:
+    loops = {row.first().config["paradigm"]["decoder"].get("_target_") for row in most}
+    if len(most) < DECODERS or len(loops) < 2:
         return None
     return quality_against(most, any_text, "latency per token, ms", 1e3, front=True)
 
