@@ -73,7 +73,8 @@ def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Pa
 
 
 def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
-    command = [*COMMAND, *SMALL, "paradigm=parallel,diffusion_k1", "paradigm.decoder.temperature=1", "seed=0,1,2"]
+    seeds = ",".join(map(str, range(30)))  # many more cells than a busy machine finishes before the signal is sent
+    command = [*COMMAND, *SMALL, "paradigm=parallel,diffusion_k1", "paradigm.decoder.temperature=1", f"seed={seeds}"]
     running = subprocess.Popen(
         command, cwd=tmp_path, env=SURROUNDINGS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -86,9 +87,9 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     _, errors = running.communicate(timeout=120)
     kept, refused = read_records(cells.parent)
     assert not refused
-    assert 1 <= len(kept) < 6
+    assert 1 <= len(kept) < 60
     assert running.returncode == 130
-    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 cells are finished and kept"
+    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 60 cells are finished and kept"
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 

@@ -21,7 +21,7 @@ from wordways.contrasts import contrast_of
 from wordways.oracles import module
 from wordways.record import ARCHIVE, read_records
 from wordways.report import save_table
-from wordways.rows import Row, flatten, rows_of
+from wordways.rows import Row, flatten, rows_of, told
 from wordways.stats import LEVEL, Interval, mean
 from wordways.tables import Table
 
@@ -159,14 +159,8 @@ def shown(asked: str | Mapping[str, Any]) -> str:
     """The preset or task and the settings that single it out; of a class its name."""
     if isinstance(asked, str):
         return asked
-    settings = [asked["name"]]
-    for path, value in asked.items():
-        *parents, name = path.split(".")
-        if parents and name == "_target_":
-            settings.append(f"{parents[-1]}={value.rpartition('.')[2]}")
-        elif name not in ("name", "_target_"):
-            settings.append(f"{name}={value}")
-    return " ".join(settings)
+    settings = (told(path, str(value)) for path, value in asked.items() if path not in ("name", "_target_"))
+    return " ".join([asked["name"], *settings])
 
 
 def with_ends(interval: Interval) -> str:

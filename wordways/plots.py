@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -331,7 +332,7 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
         shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
         extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
         axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
-        axes.set_title(row.label, loc="left", color=colour, fontweight="bold", fontsize=7)
+        axes.set_title(fill(row.label, 28), loc="left", color=colour, fontweight="bold", fontsize=7)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.tick_params(labelbottom=True)

@@ -56,7 +56,7 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
         alike = [others[0].config for others in groups.values() if others[0].config["preset"] == config["preset"]]
         rivals = [flatten(other) for other in alike if other["task"] == config["task"]]
         telling = [name for name in flat if len({rival.get(name) for rival in rivals}) > 1]
-        label = " ".join([config["preset"], *(f"{name.rpartition('.')[2]}={flat[name]}" for name in telling)])
+        label = " ".join([config["preset"], *(told(name, flat[name]) for name in telling)])
         seeds = sorted(group, key=lambda record: record.config["seed"])
         rows.append(Row(label, module(config["paradigm"]), names[canonical(config["task"])], seeds))
     place = list(colours([row.paradigm for row in rows])).index
@@ -76,9 +76,17 @@ def task_names(records: Sequence[Record]) -> dict[str, str]:
         enough = [name for name, kinds in telling.items() if kinds == len(rivals) > 1]
         shortest = sorted(enough, key=lambda name: len(name + "".join(str(rival.get(name)) for rival in rivals)))[:1]
         told_by = shortest or [name for name, kinds in telling.items() if kinds > 1]
-        parts = [f"{name}{flatten(node)[name]}" for name in told_by]
+        parts = [told(name, flatten(node)[name]).replace("=", "") for name in told_by]
         names[key] = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
     return names
+
+
+def told(path: str, value: str) -> str:
+    """A setting in a name: its last part and its value; of a class what it is for, and its own name alone."""
+    *parents, name = path.split(".")
+    if name != "_target_":
+        return f"{name}={value}"
+    return "=".join([*parents[-1:], value.rpartition(".")[2]])
 
 
 def series_of(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, list[Row]]]:
