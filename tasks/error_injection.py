@@ -33,18 +33,17 @@ class Injected(Task):
     def __init__(self, task: Task, wrong: int, corruption: Literal["random", "plausible"]):
         if isinstance(task.vocabulary(), int):
             raise ValueError("task: its words must be known; one that learns pieces from texts cannot be wrapped")
-        if wrong < 1:
-            raise ValueError(f"wrong={wrong}: must be at least 1")
         self.task, self.wrong, self.corruption = task, wrong, corruption
         self.holes, self.shareable, self.generated = task.holes, task.shareable, task.generated  # type: ignore[misc]
         self.strata = task.strata
         self.others = [example.target.split() for example in islice(task.examples("valid"), OTHERS)]
+        shortest = min(map(len, self.others))
+        if not 1 <= wrong < shortest:
+            raise ValueError(f"wrong={wrong}: must be from 1 to {shortest - 1}, an answer has {shortest} words or more")
 
     def corrupted(self, example: Example, name: str) -> str:
         """The target with wrong words, no right answer any more. Raises ValueError where there is none."""
         words, rng = example.target.split(), random.Random(name)
-        if self.wrong >= len(words):
-            raise ValueError(f"wrong={self.wrong}: must be fewer than an answer's words, {len(words)}")
         for _ in range(TRIES):
             draft = [*words]
             for place in rng.sample(range(len(words)), self.wrong):

@@ -83,11 +83,12 @@ def test_rates_are_counted_word_by_word(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "refusal"), [(0, "wrong=0: must be at least 1"), (5, "wrong=5: must be fewer than an answer's words, 5")]
+    ("wrong", "refusal"),
+    [(0, "wrong=0: must be from 1 to 4"), (5, "wrong=5: must be from 1 to 4, an answer has 5 words")],
 )
 def test_impossible_numbers_are_refused(wrong: int, refusal: str) -> None:
     with pytest.raises(ValueError, match=refusal):
-        next(iter(injected("random", wrong).examples("test")))
+        injected("random", wrong)
 
 
 def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> None:

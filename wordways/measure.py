@@ -162,12 +162,11 @@ def detection(subject: Subject, batch: int) -> dict[str, Any]:
         canvas = subject.blank(indices)
         nats_BH, counted_BH = subject.paradigm.token_nats(canvas)
         for index, nats_H, counted_H in zip(indices, nats_BH.cpu(), counted_BH.cpu(), strict=True):
-            row, doubts = subject.rows[index], nats_H[counted_H].tolist()
-            wrong = [draft != right for draft, right in zip(row.draft, row.target, strict=True)]
-            found[index] = auroc(
-                [d for d, bad in zip(doubts, wrong, strict=True) if bad],
-                [d for d, bad in zip(doubts, wrong, strict=True) if not bad],
-            )
+            row = subject.rows[index]
+            doubts: dict[bool, list[float]] = {True: [], False: []}
+            for nats, draft, right in zip(nats_H[counted_H].tolist(), row.draft, row.target, strict=True):
+                doubts[draft != right].append(nats)
+            found[index] = auroc(doubts[True], doubts[False])
     return {"unit": "share", "higher_is_better": True, "items": [tidy(value) for value in found]}
 
 
