@@ -1,6 +1,6 @@
 """What textbooks say of each way of writing, beside what was measured: it holds, it does not, or nobody can tell yet.
 
-conf/claims.yaml declares every claim before it is run: sentence, measure, task, rows, and the rule that decides.
+conf/claims.yaml declares every claim: sentence, measure, task, rows, and the rule that decides.
 """
 
 import argparse
