@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,15 @@ def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Pa
 
 
 def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
-    seeds = ",".join(map(str, range(30)))  # many more cells than a busy machine finishes before the signal is sent
-    command = [*COMMAND, *SMALL, "paradigm=parallel,diffusion_k1", "paradigm.decoder.temperature=1", f"seed={seeds}"]
+    command = [*COMMAND, *SMALL, "paradigm=parallel,diffusion_k1", "paradigm.decoder.temperature=1", "seed=0,1,2"]
     running = subprocess.Popen(
-        command, cwd=tmp_path, env=SURROUNDINGS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env=SURROUNDINGS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit its neglect
     )
     cells, deadline = tmp_path / "results" / "list_operations" / "cells", time.monotonic() + 120
     while not (cells.is_dir() and any(path.suffix == ".json" for path in cells.iterdir())):
@@ -87,9 +93,9 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     _, errors = running.communicate(timeout=120)
     kept, refused = read_records(cells.parent)
     assert not refused
-    assert 1 <= len(kept) < 60
+    assert 1 <= len(kept) < 6
     assert running.returncode == 130
-    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 60 cells are finished and kept"
+    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 cells are finished and kept"
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 
