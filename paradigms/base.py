@@ -14,6 +14,7 @@ from paradigms.backbone import Backbone
 from paradigms.sampling import ban
 
 TOKENS, ORDER = 0, 1  # the noise's streams: which token is drawn, where it is written
+LATER = 1 << 20  # what revises a text numbers its calls from here: behind those that wrote it
 
 Length = Literal["eos", "predicted", "oracle", "fixed"]
 

@@ -26,11 +26,11 @@ from paradigms.policy import (
     as_many_as_sure,
     best,
     cosine_quota,
-    entropy,
     few_nats_at_stake,
     probability,
     quota,
     ranked,
+    uncertainty,
 )
 from paradigms.sampling import at_least, ban, pick
 
@@ -98,7 +98,7 @@ class OrderAndCount:
             p_BW = probability(logits_BWV, token_BW)
             count_B = as_many_as_sure(ranked(p_BW, score_BW, open_BW, -torch.inf), self.factor)
         elif self.entropy_bound is not None:
-            nats_BW = -entropy(logits_BWV, token_BW, lambda: score_BW)
+            nats_BW = uncertainty(logits_BWV)
             count_B = few_nats_at_stake(ranked(nats_BW, score_BW, open_BW, torch.inf), self.entropy_bound)
         else:
             count_B = self.planned(open_BW.sum(1), part)

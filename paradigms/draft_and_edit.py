@@ -21,14 +21,12 @@ from torch.nn import functional as F
 from paradigms.attention import AttentionRule, everywhere
 from paradigms.autoregressive import Autoregressive, Decoder
 from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary
+from paradigms.base import LATER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary
 from paradigms.diffusion import Diffusion
 from paradigms.mask_predict import MaskPredict, mask_predict
 from paradigms.policy import best
 from paradigms.sampling import at_least
 from paradigms.two_masks import loss_of_both
-
-EDITS = 1 << 20  # the number that an edit's calls are drawn under begins here, behind any draft's
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class DraftAndEdit(Paradigm):
         for number in range(how.rounds):
             hidden_BL = best(nats_BL, text_BL, how.masked(number, text_BL.sum(1)))
             edited_BL = ids_BL.masked_fill(hidden_BL, self.vocabulary.mask)
-            call, asked = EDITS + number * how.passes, Canvas(edited_BL, hidden_BL, canvas.pad_BL)
+            call, asked = LATER + number * how.passes, Canvas(edited_BL, hidden_BL, canvas.pad_BL)
             for edited_BL in mask_predict(  # noqa: B007
                 self.editor("fixed"), asked, noise, passes=how.passes, temperature=how.temperature, first_call=call
             ):

@@ -57,8 +57,7 @@ class MaskedInfill(Paradigm):
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """The pseudo-likelihood: every token given all others (Salazar et al., 2020)."""
-        nats_BH, counted_BH = self.token_nats(canvas)
-        nats_B = nats_BH.double().masked_fill(~counted_BH, 0.0).sum(1)
+        nats_B = self.token_nats(canvas)[0].double().sum(1)
         return Likelihood("pseudo", -nats_B, torch.zeros_like(nats_B))
 
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:

@@ -42,9 +42,14 @@ def margin(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
     return top_BH2[..., 0] - top_BH2[..., 1]
 
 
+def uncertainty(logits_BHV: Tensor) -> Tensor:
+    """Entropy of each hole's law, nats, (B, H)."""
+    return torch.special.entr(logits_BHV.softmax(-1)).sum(-1)
+
+
 def entropy(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:
-    """Least uncertain first: negative entropy, nats (Ye et al., 2025)."""
-    return torch.special.entr(logits_BHV.softmax(-1)).sum(-1).neg()
+    """Least uncertain first (Ye et al., 2025)."""
+    return -uncertainty(logits_BHV)
 
 
 def left_to_right(logits_BHV: Tensor, token_BH: Tensor, draw: Draw) -> Tensor:

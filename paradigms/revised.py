@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from paradigms.base import Canvas, Noise, Paradigm
+from paradigms.base import LATER, Canvas, Noise, Paradigm
 from paradigms.commit_once import CommitOnce
 from paradigms.gibbs import Gibbs
 from paradigms.remask import Remask
 from paradigms.repredict import RepredictAll
-
-LATER = 1 << 20  # calls of the second are numbered from here, so that no number is drawn twice
 
 
 @dataclass(frozen=True)

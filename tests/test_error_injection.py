@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perfect import Perfect
 
-from paradigms.base import Canvas
-from paradigms.revised import LATER, Later
+from paradigms.base import LATER, Canvas
+from paradigms.revised import Later
 from tasks.base import Example
 from tasks.error_injection import EditFromPrompt, ErrorInjection
 from tasks.list_operations import ListOperations

@@ -19,7 +19,7 @@ from scipy import stats
 from wordways import derive, likelihoods
 from wordways.contrasts import contrast_of
 from wordways.oracles import module
-from wordways.record import ARCHIVE, read_records
+from wordways.record import holds_records, read_records
 from wordways.report import save_table
 from wordways.rows import Row, flatten, rows_of, told
 from wordways.stats import LEVEL, Interval, mean
@@ -175,7 +175,7 @@ def main() -> None:
     arguments = parser.parse_args()
     records, seen = [], set()
     for folder in arguments.results:
-        if not (folder / "cells").is_dir() and not (folder / ARCHIVE).is_file():
+        if not holds_records(folder):
             print(f"wordways-claims: {folder}: holds no cells folder", file=sys.stderr)
             sys.exit(2)
         records += [record for record in read_records(folder)[0] if record.cell not in seen]

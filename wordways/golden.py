@@ -38,9 +38,10 @@ def compared(path: Path) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{path}: not readable ({getattr(error, 'strerror', None) or error})") from None
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not a golden file of V, mask_id and cases ({error})") from None
+    published = yaml.safe_load(PUBLISHED.read_text())
     for number, case in enumerate(cases):
         try:
-            out, calls = run(case, size, mask)
+            out, calls = run(case, size, mask, published)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: case {number}: {error}") from None
         same = alike(out, case["out"]) and calls == case.get("nfe")
@@ -48,8 +49,7 @@ def compared(path: Path) -> Iterator[dict[str, Any]]:
         yield {"case": number, "fn": case["fn"], "same": same, "out": out, "nfe": calls, "expected": expected}
 
 
-def run(case: Mapping[str, Any], size: int, mask: int) -> tuple[Any, int | None]:
-    published = yaml.safe_load(PUBLISHED.read_text())
+def run(case: Mapping[str, Any], size: int, mask: int, published: Mapping[str, str]) -> tuple[Any, int | None]:
     if case["fn"] not in published:
         raise ValueError(f"fn={case['fn']}: not known; there is {', '.join(published)}")
     stub = locate("paradigms.golden.Stub")(size, mask, float(case.get("stub_amp", 4)))

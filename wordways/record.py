@@ -129,6 +129,10 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a value")
 
 
+def holds_records(results: Path) -> bool:
+    return (results / "cells").is_dir() or (results / ARCHIVE).is_file()
+
+
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
     """All whole records of a results folder in a fixed order, and a line for each file that is not one.
 

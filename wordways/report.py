@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wordways.contrasts import contrast_table
 from wordways.oracles import oracle_lines
-from wordways.record import ARCHIVE, canonical, pack, read_records, write_atomically
+from wordways.record import ARCHIVE, canonical, holds_records, pack, read_records, write_atomically
 from wordways.rows import rows_of
 from wordways.tables import (
     Table,
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
-    if not (arguments.results / "cells").is_dir() and not (arguments.results / ARCHIVE).is_file():
+    if not holds_records(arguments.results):
         print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
         sys.exit(2)
     if arguments.pack:
