@@ -135,3 +135,9 @@ class Backbone(nn.Module):
         matrices = 2 * tokens * layers * (4 * D * D + 3 * D * self.hidden)
         attention = 2 * tokens * layers * 2 * keys * D
         return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings
+
+    def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool) -> int:
+        """The least that one forward call moves: its weights; of a cache what is read and what is written."""
+        weights = sum(weight.nbytes for weight in self.parameters())
+        size = self.embed.weight.element_size()
+        return weights + cached * 2 * len(self.layers) * batch * (keys + queries) * self.width * size

@@ -25,13 +25,17 @@ ENOUGH_NS = 2_000_000_000  # or for so long: what takes seconds is warm after it
 
 @dataclass(frozen=True)
 class Workload:
-    """What one timing decodes: `canvas` with `noise()`, which must come out as `ids_BL`."""
+    """What one timing decodes: `canvas` with `noise()`, which must come out as `ids_BL`.
+
+    work: of every call, its arithmetic and the bytes it has to move.
+    """
 
     name: Literal["natural", "forced"]
     first: int
     canvas: Canvas
     noise: Callable[[], Noise]
     ids_BL: Tensor
+    work: Sequence[tuple[int, int]] = ()
 
 
 def decode_timed(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[int], Tensor]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
+from wordways.trace import judged_places
 
 ExactLaw = Callable[[Sequence[int | None]], Tensor]
 """From the holes' tokens, None where open, to q(token | the known), (holes, V). Raises ValueError if impossible."""
@@ -37,10 +38,7 @@ def commitments(
     told = {} if truth is None else dict(zip(places, truth, strict=True))
 
     def watch(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
-        at_BQ = named.get("at_BQ", torch.arange(args[0].shape[1])[None]).to(args[0].device)
-        masked_W = args[0].gather(1, named["want_BW"])[0] == paradigm.vocabulary.mask
-        # a mask stands where its token will be; with none in sight, logits are for the position behind
-        place_W = (at_BQ.gather(1, named["want_BW"])[0] + (not masked_W.any())).tolist()
+        place_W = judged_places(args, named, paradigm.vocabulary.mask)[0].tolist()
         logits_BWV[..., paradigm.never()] = -torch.inf
         laws.update(zip(place_W, logits_BWV[0].double().softmax(-1), strict=True))
         for number, place in enumerate(place_W):

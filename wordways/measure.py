@@ -11,6 +11,7 @@ import torch
 
 from paradigms.base import Canvas, Paradigm
 from tasks.base import Example, Task
+from wordways import frames
 from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
 from wordways.noise import SeededNoise
@@ -243,6 +244,23 @@ def traces(subject: Subject) -> list[Trace]:
     return [trace(subject.paradigm, subject.blank([index]), subject.noise([index])) for index in indices]
 
 
+def watched(subject: Subject) -> list[dict[str, Any]]:
+    """The first traced item of every stratum, call by call."""
+    firsts: dict[str, int] = {}
+    for index, example in enumerate(subject.examples[:TRACED]):
+        firsts.setdefault(example.stratum, index)
+    canvases = {index: subject.blank([index]) for index in firsts.values()}
+    return [
+        frames.entry(
+            subject.text,
+            subject.examples[index].id,
+            canvas,
+            frames.watch(subject.paradigm, canvas, subject.noise([index])),
+        )
+        for index, canvas in canvases.items()
+    ]
+
+
 def trace_entry(subject: Subject, found: Sequence[Trace]) -> dict[str, Any]:
     """The traces as the record keeps them: for every item the call, from 1, that filled and that settled each hole."""
     holes = [subject.blank([index]).holes_BL for index in range(len(found))]
@@ -271,14 +289,16 @@ def workloads(subject: Subject, settings: MeasureSettings, alone: Sequence[Trace
             canvas = subject.blank(indices)
             seen = alone[first] if batch == 1 else trace(subject.paradigm, canvas, subject.noise(indices))
             found.append(
-                Workload("natural", first, canvas, lambda indices=indices: subject.noise(indices), seen.ids_BL)
+                Workload(
+                    "natural", first, canvas, lambda indices=indices: subject.noise(indices), seen.ids_BL, seen.work
+                )
             )
     if subject.paradigm.length != "predicted":  # a predicted length cannot be forced
         for tokens in settings.lengths:
             canvas = subject.text.forced(subject.rows[:1], tokens).to(subject.device)
             with forbidding(subject.paradigm, subject.text.vocabulary.eos):
                 seen = trace(subject.paradigm, canvas, subject.noise([0]))
-            found.append(Workload("forced", 0, canvas, lambda: subject.noise([0]), seen.ids_BL))
+            found.append(Workload("forced", 0, canvas, lambda: subject.noise([0]), seen.ids_BL, seen.work))
     return found
 
 
@@ -302,6 +322,7 @@ def timing(
                     "workload": load.name,
                     "first": load.first,
                     "repeats_ns": durations,
+                    "work": [list(of_call) for of_call in load.work],
                     "useful_tokens": sum(map(len, useful)),
                     "useful_chars": sum(len(subject.text.read(ids)) for ids in useful),
                     "peak_bytes": peak,

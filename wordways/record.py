@@ -20,7 +20,7 @@ FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
-OPTIONAL = {"instances"}
+OPTIONAL = {"instances", "frames"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Record:
     trace: Mapping[str, Any] | None
     samples: list[Mapping[str, Any]]
     instances: Mapping[str, str] = field(default_factory=dict)
+    frames: list[Mapping[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:

@@ -27,12 +27,14 @@ from wordways.measure import (
     timing,
     trace_entry,
     traces,
+    watched,
     workloads,
     write_texts,
 )
 from wordways.progress import progress_bar
 from wordways.provenance import provenance
 from wordways.record import Record, canonical, cell_id, digest, valid_record, write_record
+from wordways.roofline import machine_peaks
 from wordways.settings import SettingError, build, construct
 from wordways.text import Stream, Text, build_text
 from wordways.train import Batch, TrainSettings, fit
@@ -225,6 +227,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
     with device_lock(device.type, alone=True):
         with progress_bar(f"{cell.preset}: time", len(loads) * cell.measure.repeats, run.progress) as advance:
             timed = timing(subject, loads, cell.measure.repeats, advance)
+        peaks = machine_peaks(device, DTYPES[run.dtype], torch.get_num_threads())
         lap("time")
     budgets = {
         "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
@@ -239,6 +242,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             "training": cell.training_key,
             "training_seconds": log.seconds,
             "curve": log.curve,
+            "peak": peaks,
         },
         budgets=budgets,
         scores=judged,
@@ -249,6 +253,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         timing=timed,
         trace=trace_entry(subject, alone),
         samples=samples(text.task, examples, texts),
+        frames=watched(subject),
     )
 
 

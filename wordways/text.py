@@ -104,6 +104,11 @@ class Text:
     def read(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
 
+    def piece(self, token: int) -> str:
+        """What a token adds to a text, the space before a word included."""
+        word = self.tokenizer.decode([token], skip_special_tokens=False)
+        return word if self.tokenizer.decoder is not None else f" {word}"
+
 
 def build_text(task: Task, folder: Path) -> Text:
     """The task's closed vocabulary, or byte-pair pieces (Sennrich et al., 2016) learned once and kept in `folder`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,12 +13,13 @@ from paradigms.base import Canvas, Noise, Paradigm
 
 @dataclass
 class Meter:
-    """Sums over backbone calls: how many, rows, positions (rows x queries), arithmetic."""
+    """Sums over backbone calls: how many, rows, positions (rows x queries), arithmetic; and each call's work."""
 
     calls: int = 0
     rows: int = 0
     positions: int = 0
     flops: int = 0
+    work: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Trace:
     """filled_BL, settled_BL: the call, from 1, at which a hole was first written and last changed; 0 elsewhere.
 
     evaluations: rows summed over calls; of a text decoded alone its NFE, in which a guided call counts twice.
+    work: of every call, the least arithmetic and the least bytes that it has to move.
     """
 
     ids_BL: Tensor
@@ -34,6 +36,7 @@ class Trace:
     calls: int
     evaluations: int
     positions: int
+    work: list[tuple[int, int]]
 
 
 @contextmanager
@@ -49,12 +52,28 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
         meter.rows += batch
         meter.positions += batch * queries
         meter.flops += flops * (3 if torch.is_grad_enabled() else 1)
+        moved = backbone.bytes_moved(batch, queries, named["pad_BL"].shape[1], named.get("cache") is not None)
+        meter.work.append((flops, moved))
 
     handle = backbone.register_forward_pre_hook(count, with_kwargs=True)
     try:
         yield meter
     finally:
         handle.remove()
+
+
+def judged_places(args: tuple[Any, ...], named: dict[str, Any], mask: int) -> Tensor:
+    """Whose law each row of a call's logits is, (B, W): of the query's own position where a mask stands there or the
+
+    query sees what follows it; of the position behind it otherwise.
+    """
+    ids_BQ, rule = args
+    at_BQ, want_BW = named.get("at_BQ"), named.get("want_BW")
+    if at_BQ is None:
+        at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
+    at_BW, ids_BW = (at_BQ, ids_BQ) if want_BW is None else (x.gather(1, want_BW) for x in (at_BQ, ids_BQ))
+    sees_on_BW = rule(at_BW[:, :, None], at_BW[:, :, None] + 1)[:, :, 0]
+    return at_BW + ((ids_BW != mask) & ~sees_on_BW)
 
 
 @contextmanager
@@ -89,4 +108,4 @@ def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
         raise RuntimeError("decode left a hole open")
     if (before_BL != canvas.ids_BL)[~canvas.holes_BL].any():
         raise RuntimeError("decode changed the context")
-    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions)
+    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions, meter.work)

@@ -1,0 +1,60 @@
+"""What this machine can do at best, measured in the run itself: arithmetic and memory (Williams et al., 2009).
+
+Slow code leaves a gap to the time that these two allow; a way of writing that is slow by nature does not.
+"""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+SIDES = {"cpu": 1024, "cuda": 8192}  # of a matrix that is large there
+COLUMNS = 2048
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+LARGEST_CACHE = 64 << 20  # bytes, where the machine does not say
+TRIES = 3
+
+
+@lru_cache(maxsize=4)
+def machine_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dict[str, float]:
+    """flops_per_s of a large matrix product; bytes_per_s, the best of a copy, a sum and a matrix-vector product.
+
+    The memory that is read is four times the last cache. `threads` only tells one answer from another.
+    """
+    side = SIDES[device.type]
+    square = torch.ones(side, side, device=device, dtype=dtype)
+    size = torch.empty((), dtype=dtype).element_size()
+    rows = max(1, 4 * last_cache(device) // (COLUMNS * size))
+    large = torch.zeros(rows, COLUMNS, device=device, dtype=dtype)
+    vector, target = torch.zeros(COLUMNS, device=device, dtype=dtype), torch.empty_like(large)
+    seconds_a_byte = [
+        fastest(large.sum, device) / large.nbytes,
+        fastest(lambda: large @ vector, device) / large.nbytes,
+        fastest(lambda: target.copy_(large), device) / (2 * large.nbytes),
+    ]
+    return {
+        "flops_per_s": 2 * side**3 / fastest(lambda: square @ square, device),
+        "bytes_per_s": 1 / min(seconds_a_byte),
+    }
+
+
+def fastest(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the best of a few tries, the first of which only warms up."""
+    taken = []
+    for _ in range(TRIES + 1):
+        begun = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - begun)
+    return min(taken[1:])
+
+
+def last_cache(device: torch.device) -> int:
+    """Bytes of the last cache before memory."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).L2_cache_size
+    sizes = [path.read_text().strip() for path in CACHES.glob("index*/size")]
+    return max((int(size[:-1]) << 10 for size in sizes if size.endswith("K")), default=LARGEST_CACHE)
