@@ -7,6 +7,7 @@ import argparse
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,16 @@ def claims_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]])
         f"Methods: {'; '.join(sorted(methods))}."
     )
     return Table("claims", "Claims", note, pd.DataFrame(frame))
+
+
+def claims_of(rows: Sequence[Row]) -> list[Table]:
+    """The claims that these rows alone can decide; none where it is not clear which rows are meant."""
+    try:
+        table = claims_table(rows, yaml.safe_load(DECLARED.read_text())["claims"])
+    except ValueError:
+        return []
+    measured = table.frame[table.frame["measured"] != "not measured"]
+    return [replace(table, frame=measured)] if len(measured) else []
 
 
 def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from wordways.contrasts import contrast_table
+from wordways.efficiency import efficiency_table
 from wordways.oracles import oracle_lines
+from wordways.page import page_of
 from wordways.record import ARCHIVE, canonical, holds_records, pack, read_records, write_atomically
 from wordways.rows import rows_of
 from wordways.tables import (
@@ -26,20 +28,22 @@ from wordways.tables import (
 
 def write_report(results: Path) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
+    from wordways.claims import claims_of
     from wordways.plots import save_figures, save_series
 
     records, refused = read_records(results)
     folder, shown, page = results / "report", [], [f"# {results.name}", ""]
-    rows = rows_of(records)
+    rows, below = rows_of(records), {}
     for _, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
         headline = [quality_table(group), speed_table(group)]
         shown += [table.plain() for table in headline]
         contrasts = contrast_table(group)
-        for table in (*headline, contrasts, likelihood_table(group), law_table(group), budget_table(group)):
-            if table is not None:
-                save_table(table, folder)
-                page.append(table.markdown())
+        others = (contrasts, likelihood_table(group), law_table(group), budget_table(group), efficiency_table(group))
+        below[group[0].task] = [table for table in others if table is not None]
+        for table in (*headline, *below[group[0].task]):
+            save_table(table, folder)
+            page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
     page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder).items()]
     if rows:
@@ -54,6 +58,9 @@ def write_report(results: Path) -> str:
     missing = missing_lines(records) + [f"not a record: {reason}" for reason in refused]
     page += [f"- {line}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
+    oracles = (oracle_table(lines), lines) if lines else None
+    html = page_of(results.resolve().name, rows, below, oracles, claims_of(rows), missing)
+    write_atomically(folder / "index.html", html)
     return "\n".join([*shown, *missing, f"report: {folder / 'report.md'}"])
 
 

@@ -1,0 +1,266 @@
+"""The page in a real browser: it draws without complaint, sorts, filters, plays, and runs no script but its own."""
+
+import itertools
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from wordways.record import Record, cell_id, read_records, write_record
+from wordways.report import write_report
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text()
+HOSTILE = (
+    "<img src=x onerror=alert(1)></script><script>window.hacked=1</script> & \\textbf{x} %$#_^~ "
+    "\u202e\u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f680 \u2028 --> {{ 7*7 }}"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    if BROWSER is None or DRIVER is None:
+        pytest.skip("chromium and chromedriver are not here: Debian's packages chromium, chromium-driver")
+    options = Options()
+    options.binary_location = BROWSER
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "small"
+    shutil.copytree(results / "cells", folder / "cells")
+    write_report(folder)
+    return folder / "report" / "index.html"
+
+
+def visit(browser: Chrome, page: Path, width: int = 1280) -> None:
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(page.as_uri())
+    complaints(browser)
+
+
+def complaints(browser: Chrome) -> None:
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def column(browser: Chrome, number: int) -> list[str]:
+    cells = browser.find_elements(By.CSS_SELECTOR, f"#headline-table tbody td:nth-child({number})")
+    return [cell.text for cell in cells]
+
+
+def test_it_needs_nothing_else(page: Path) -> None:
+    html = page.read_text()
+    assert len(html.encode()) < 3_000_000
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?!#)[^"'\s>]""", html.split('<script type="application/json"')[0])
+    assert "default-src 'none'" in html
+
+
+def test_the_same_records_make_the_same_bytes(page: Path) -> None:
+    before = page.read_bytes()
+    write_report(page.parent.parent)
+    assert page.read_bytes() == before
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+@pytest.mark.parametrize("task", ["first", "all"])
+def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: str) -> None:
+    visit(browser, page, width)
+    if task == "all":
+        browser.execute_script(
+            "const s = document.getElementById('task'); s.value = ''; s.dispatchEvent(new Event('change'));"
+        )
+    browser.execute_script("for (const node of document.querySelectorAll('details')) node.open = true;")
+    assert browser.execute_script(OVERLAPS) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+    complaints(browser)
+
+
+def test_a_heading_sorts_by_mouse_and_by_key(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    heads = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]
+    place = heads.index("ms/token") + 1
+
+    def times() -> list[float]:
+        shown = column(browser, place)
+        known = [float(text.replace(",", "")) for text in shown if text != "–"]
+        assert shown[len(known) :] == ["–"] * (len(shown) - len(known)), "what has no value stands last"
+        return known
+
+    browser.find_element(By.CSS_SELECTOR, f"#headline-table th:nth-child({place}) button").click()
+    assert times() == sorted(times())
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert times() == sorted(times(), reverse=True)
+    assert len(set(times())) > 1
+    sorted_by = browser.find_element(By.CSS_SELECTOR, f"#headline-table th:nth-child({place})")
+    assert sorted_by.get_attribute("aria-sort") == "descending"
+
+
+def test_filters_leave_what_they_name(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    everything = column(browser, 1)
+    browser.find_element(By.ID, "search").send_keys("diffusion")
+    assert column(browser, 1) == [label for label in everything if "diffusion" in label]
+    assert 0 < len(column(browser, 1)) < len(everything)
+    browser.find_element(By.ID, "search").send_keys(" no such row")
+    assert "No row fits these filters." in browser.find_element(By.ID, "headline").text
+    complaints(browser)
+
+
+def test_another_batch_shows_another_throughput(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    heads = "return [...document.querySelectorAll('#headline-table th')].map((head) => head.textContent)"
+    assert "tok/s @1" in browser.execute_script(heads)
+    browser.execute_script(
+        "const s = document.getElementById('batch'); s.value = '4'; s.dispatchEvent(new Event('change'));"
+    )
+    assert "tok/s @4" in browser.execute_script(heads)
+
+
+def test_a_point_and_a_row_tell_their_whole_configuration(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    for found in ("#explorer svg g[tabindex]", "#headline-table tbody tr"):
+        node = browser.find_element(By.CSS_SELECTOR, found)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
+
+        def hovered(node: WebElement = node) -> str:
+            """Once more where the page was still scrolling, which hides a tip."""
+            ActionChains(browser).move_by_offset(1, 1).move_to_element(node).perform()
+            return browser.find_element(By.ID, "tip").text
+
+        tip = wait_for(hovered)
+        assert "train.steps" in tip
+        assert "backbone.width" in tip
+    browser.execute_script("document.querySelector('#explorer svg g[tabindex]').focus()")
+    assert "train.steps" in browser.find_element(By.ID, "tip").text
+
+
+def test_the_slider_rewinds_and_the_player_plays_to_the_end(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    tokens = (
+        "return [...document.querySelectorAll('#player .tokens')].map("
+        "(box) => [...box.querySelectorAll('.token')].map((token) => token.classList.contains('open')))"
+    )
+    slide = "const s = document.getElementById('calls'); s.value = arguments[0]; s.dispatchEvent(new Event('input'));"
+    assert not any(itertools.chain(*browser.execute_script(tokens)))
+    browser.execute_script(slide, 0)
+    assert all(itertools.chain(*browser.execute_script(tokens)))
+    browser.execute_script(slide, 1)
+    counts = [row.count(False) for row in browser.execute_script(tokens)]
+    assert min(counts) >= 1
+    assert len(set(counts)) > 1, "one writes all at once, another one by one"
+    browser.find_element(By.ID, "play").click()
+    assert browser.find_element(By.ID, "play").text == "stop"
+    wait_for(lambda: browser.find_element(By.ID, "play").text == "play", 60)
+    assert not any(itertools.chain(*browser.execute_script(tokens)))
+    complaints(browser)
+
+
+def test_a_token_tells_what_else_was_likely(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    token = browser.find_element(By.CSS_SELECTOR, "#player .token")
+    browser.execute_script("arguments[0].focus()", token)
+    held = wait_for(lambda: browser.find_element(By.ID, "tip").text)
+    assert "the likeliest in call" in held
+    shares = [float(share) for share in re.findall(r"\b[01]\.\d{3}\b", held)]
+    assert len(shares) == 5
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path) -> None:
+    record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "autoregressive")
+    holes = len(record.frames[0]["start"])
+    calls = [
+        {"wrote": [[hole, " x"] for hole in range(holes)], "likeliest": []},
+        {"wrote": [[0, " y"]], "likeliest": []},
+    ]
+    write_record(tmp_path, replace(record, frames=[{**record.frames[0], "calls": calls}]))
+    write_report(tmp_path)
+    visit(browser, tmp_path / "report" / "index.html")
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#player .token.revised")) == 1
+
+
+def test_skipped_cells_stand_there_with_their_reason(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    records, _ = read_records(page.parent.parent)
+    assert [record.status for record in records].count("ok") < len(records) or not records
+    missing = browser.find_element(By.ID, "missing").get_attribute("textContent") or ""
+    for record in records:
+        if record.status != "ok":
+            assert record.reason.strip().splitlines()[-1] in missing
+
+
+def hostile(record: Record) -> Record:
+    """Names and texts of the worst kind wherever a record has room for them."""
+    config = json.loads(json.dumps(record.config))
+    config["preset"] = HOSTILE
+    strata = dict.fromkeys(record.strata, HOSTILE)
+    samples = [{**sample, "text": HOSTILE + "x" * 10_000, "prompt": HOSTILE} for sample in record.samples]
+    calls = [{"wrote": [[0, HOSTILE]], "likeliest": [[0, [[HOSTILE, 0.5]]]]}]
+    frames = [{**frame, "start": [None], "calls": calls} for frame in record.frames]
+    provenance = {**record.provenance, "device": HOSTILE}
+    return replace(
+        record, cell=cell_id(config), config=config, strata=strata, samples=samples, frames=frames,
+        provenance=provenance, likelihood=None,
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_nothing_in_a_record_becomes_markup(browser: Chrome, results: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "<b>&'\""
+    for record in read_records(results)[0]:
+        if record.status == "ok":
+            write_record(folder, hostile(record))
+        else:
+            write_record(folder, replace(record, reason=HOSTILE))
+    write_report(folder)
+    visit(browser, folder / "report" / "index.html")
+    assert browser.execute_script("return window.hacked") is None
+    assert browser.execute_script("return document.querySelectorAll('img, b > script, iframe').length") == 0
+    assert browser.execute_script("return document.querySelectorAll('script').length") == 2
+    shown = browser.find_element(By.TAG_NAME, "body").get_attribute("textContent") or ""
+    assert "<img src=x onerror=alert(1)>" in shown
+    for width in (390, 1280):
+        visit(browser, folder / "report" / "index.html", width)
+        assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_two_thousand_cells_still_fit(results: Path, tmp_path: Path) -> None:
+    record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "diffusion_k1")
+    for number in range(2000):
+        config = json.loads(json.dumps(record.config))
+        config["train"]["lr"] = 0.001 + number / 1e6
+        write_record(tmp_path, replace(record, cell=cell_id(config), config=config))
+    write_report(tmp_path)
+    html = (tmp_path / "report" / "index.html").read_text()
+    assert len(html.encode()) < 3_000_000
+    assert html.count('"label":') > 2000

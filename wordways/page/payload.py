@@ -1,0 +1,308 @@
+"""What the page shows, from rows and records: numbers rounded to what a screen can tell apart, texts as they are.
+
+A page has to stay small. What grows with the number of cells has a share of it, filled in the order of the rows; what
+finds no room is counted, and the page says so.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from statistics import median
+from typing import Any, TypeVar
+
+import numpy as np
+
+from wordways import derive
+from wordways.oracles import lines_of, module
+from wordways.record import Record, canonical
+from wordways.rows import Row, colours, flatten
+from wordways.stats import Interval
+from wordways.tables import Table, quality_columns, quality_table, speed_measures, speed_table
+
+ROOM = {"players": 900_000, "orders": 350_000, "samples": 300_000, "oracles": 300_000, "tables": 500_000}  # bytes
+FINEST = 48  # cells of an order map, across and down
+SAMPLES = 4  # items whose texts stand side by side
+LONGEST = 12_000  # characters of a text that is shown
+CURVE = 40  # points of a loss curve
+SHADES = 9
+Shown = TypeVar("Shown")
+
+
+def payload(
+    title: str,
+    rows: Sequence[Row],
+    tables: Mapping[str, Sequence[Table]],
+    oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None,
+    claims: Sequence[Table],
+    missing: Sequence[str],
+    bibtex: str,
+) -> dict[str, Any]:
+    """tables: by task, those that stand below the fold; oracles: the table and the lines it was made from."""
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    groups = {task: [row for row in rows if row.task == task] for task in tasks}
+    settings = Settings()
+    shown = [row_entry(row, groups[row.task], settings) for row in rows]
+    for entry, found in zip(shown, orders(rows), strict=True):
+        entry["order"] = found
+    kept_tables = within(
+        (table_entry(table) | {"task": task} for task, of_task in tables.items() for table in of_task), ROOM["tables"]
+    )[0]
+    return {
+        "title": title,
+        "tasks": tasks,
+        "colours": colours([row.paradigm for row in rows]),
+        "columns": {task: column_entries(group) for task, group in groups.items()},
+        "settings": {"names": settings.names, "values": settings.values},
+        "rows": shown,
+        "notes": {task: notes(group) for task, group in groups.items()},
+        "players": players(groups),
+        "curves": curves(rows),
+        "samples": samples(rows, groups),
+        "oracles": oracle_entry(oracles, rows),
+        "claims": [table_entry(table) for table in claims],
+        "tables": kept_tables,
+        "missing": list(missing),
+        "provenance": provenance(rows),
+        "bibtex": bibtex,
+    }
+
+
+class Settings:
+    """Every value of every setting once; a row then is a list of small numbers."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.values: list[list[str]] = []
+
+    def indices(self, config: Mapping[str, Any]) -> list[int]:
+        flat = flatten(config)
+        for name in flat:
+            if name not in self.names:
+                self.names.append(name)
+                self.values.append([])
+        found = []
+        for name, known in zip(self.names, self.values, strict=True):
+            value = flat.get(name)
+            if value is not None and value not in known:
+                known.append(value)
+            found.append(-1 if value is None else known.index(value))
+        return found
+
+
+def row_entry(row: Row, group: Sequence[Row], settings: Settings) -> dict[str, Any]:
+    first = row.first()
+    theory = {(line["measure"], line["operation"]): line for line in lines_of(first)}
+    quality = {}
+    for heading, metric, stratum in quality_columns(group):
+        found = numbers(row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)))
+        line = theory.get((metric, stratum))
+        if found and line:
+            found += [short(line["theory"]), int(abs(found[0] - line["theory"]) <= line["tolerance"])]
+        quality[heading] = found
+    measures = {m.name: numbers(row.over_seeds(m.value), m.scale) for m in speed_measures(group)}
+    rates = {
+        name.removeprefix("tokens_per_second_at_"): found
+        for name, found in measures.items()
+        if name.startswith("tokens_per_second_at_") and found
+    }
+    metric = next(iter(first.scores))
+    return {
+        "label": row.label,
+        "paradigm": row.paradigm,
+        "task": row.task,
+        "device": f"{first.provenance['device']}, {first.provenance['threads']} threads, {first.config['dtype']}",
+        "seeds": [record.config["seed"] for record in row.records],
+        "training": first.provenance["training"],
+        "trainings": [record.provenance["training"] for record in row.records],
+        "q": quality,
+        "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
+        "m": {name: found for name, found in measures.items() if found and not name.startswith("tokens_per_second")},
+        "rates": rates,
+        "lengths": [[n, *(numbers(i, 1e3) or [])] for n, i in sorted(derive.latency_by_length(first).items())],
+        "config": settings.indices(first.config),
+    }
+
+
+def short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def numbers(interval: Interval | None, scale: float = 1) -> list[float] | None:
+    return None if interval is None else [short(x * scale) for x in (interval.value, interval.low, interval.high)]
+
+
+def column_entries(group: Sequence[Row]) -> list[dict[str, Any]]:
+    scores = group[0].first().scores
+    return [
+        {"name": heading, "unit": scores[metric]["unit"], "up": scores[metric]["higher_is_better"]}
+        for heading, metric, _ in quality_columns(group)
+    ]
+
+
+def notes(group: Sequence[Row]) -> dict[str, str]:
+    quality, speed = quality_table(group), speed_table(group)
+    return {"quality": quality.note, "speed": speed.note, "latex": quality.latex() + "\n" + speed.latex()}
+
+
+def within(entries: Iterable[Shown], room: int) -> tuple[list[Shown], int]:
+    """As many from the front as fit into so many bytes of JSON, and how many were left over."""
+    kept: list[Shown] = []
+    left = 0
+    for entry in entries:
+        room -= len(canonical(entry))
+        if room >= 0:
+            kept.append(entry)
+        else:
+            left += 1
+    return kept, left
+
+
+def orders(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
+    """Of every row the share of texts in which a position settled at a call, a digit a cell."""
+    room, found = ROOM["orders"], []
+    for row in rows:
+        settled = derive.traced(row.first(), "settled")
+        entry = order_map(settled) if settled and room > 0 else None
+        room -= len(entry["shares"]) if entry else 0
+        found.append(entry)
+    return found
+
+
+def order_map(settled: Sequence[Sequence[int]]) -> dict[str, Any]:
+    calls, holes = (max(f(one) for one in settled) for f in (max, len))
+    high, wide = min(calls, FINEST), min(holes, FINEST)
+    share = np.zeros((high, wide))
+    for one in settled:
+        np.add.at(share, ((np.array(one) - 1) * high // max(1, calls), np.arange(len(one)) * wide // max(1, holes)), 1)
+    share /= np.maximum(1e-9, share.max(0))
+    digits = np.ceil(share * SHADES).astype(int)
+    return {"calls": calls, "holes": holes, "high": high, "wide": wide, "shares": "".join(map(str, digits.flat))}
+
+
+def players(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str, Any]]]:
+    """By task and item, what every row's first record shows of writing it."""
+    room, found = ROOM["players"], {}
+    for task, group in groups.items():
+        plays: dict[str, dict[str, Any]] = {}
+        for row in group:
+            record = row.first()
+            asked = {sample["id"]: sample for sample in record.samples}
+            for frames in record.frames:
+                entry = {
+                    "label": row.label,
+                    "paradigm": row.paradigm,
+                    "start": frames["start"],
+                    "calls": [[call["wrote"], call["likeliest"]] for call in frames["calls"]],
+                    "ms": durations(record, frames),
+                }
+                prompt = {k: asked.get(frames["item"], {}).get(k, "")[:LONGEST] for k in ("prompt", "suffix", "target")}
+                play = plays.setdefault(frames["item"], {"item": frames["item"], **prompt, "of": [], "left": 0})
+                room -= len(canonical(entry))
+                if room >= 0:
+                    play["of"].append(entry)
+                else:
+                    play["left"] += 1
+        found[task] = list(plays.values())
+    return found
+
+
+def durations(record: Record, frames: Mapping[str, Any]) -> list[float]:
+    """Milliseconds of every call: this text's where it was timed, else what a call of the timed ones takes."""
+    calls, timed = len(frames["calls"]), derive.alone(record)
+    place = record.item_ids.index(frames["item"])
+    own = [entry for entry in timed if entry["first"] == place]
+    if own:
+        return [round(median(of_call) / 1e6, 4) for of_call in zip(*own[0]["repeats_ns"], strict=True)]
+    every = [ns for entry in timed for repeat in entry["repeats_ns"] for ns in repeat]
+    return [round(median(every) / 1e6, 4) if every else 1.0] * calls
+
+
+def curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Validation loss of every first training, under its paradigm's name where that tells it from the task's others."""
+    firsts: dict[str, Row] = {}
+    for row in rows:
+        firsts.setdefault(row.first().provenance["training"], row)
+    found = []
+    for key, row in firsts.items():
+        alone = [other for other in firsts.values() if (other.task, other.paradigm) == (row.task, row.paradigm)] == [
+            row
+        ]
+        known = [[step, short(valid)] for step, _, valid in row.first().provenance["curve"] if valid is not None]
+        points = known[:: -(-len(known) // CURVE) or 1]
+        label = row.paradigm if alone else row.label
+        found.append({"training": key, "label": label, "paradigm": row.paradigm, "points": points})
+    return found
+
+
+def samples(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str, Any]]]:
+    room, found = ROOM["samples"], {}
+    places = {id(row): place for place, row in enumerate(rows)}
+    for task, group in groups.items():
+        items: dict[str, dict[str, Any]] = {}
+        for row in group:
+            for sample in row.first().samples[:SAMPLES]:
+                asked = {name: sample.get(name, "")[:LONGEST] for name in ("prompt", "suffix", "target")}
+                item = items.setdefault(sample["id"], {"id": sample["id"], **asked, "of": []})
+                room -= len(sample["text"]) + 8
+                if room >= 0:
+                    item["of"].append([places[id(row)], sample["text"][:LONGEST]])
+        found[task] = list(items.values())
+    return found
+
+
+def table_entry(table: Table) -> dict[str, Any]:
+    frame = table.frame.astype(str)
+    cells = frame.to_numpy().tolist()
+    wordy = [max((len(line[i]) for line in cells), default=0) > 24 for i in range(len(frame.columns))]
+    return {
+        "title": table.title,
+        "columns": [str(name) for name in frame.columns],
+        "text": wordy,
+        "rows": cells,
+        "note": table.note,
+    }
+
+
+def oracle_entry(oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None, rows: Sequence[Row]) -> dict[str, Any]:
+    """Every line that misses, and of the others as many as there is room for."""
+    if oracles is None:
+        return {"columns": [], "rows": [], "tasks": [], "note": "", "text": [], "title": "", "left": 0}
+    table, lines = oracles
+    entry = table_entry(table)
+    names = {
+        (module(row.first().config["task"]), derive.holes(row.first(), stratum), stratum): row.task
+        for row in rows
+        for stratum in row.first().groups()
+    }
+    tasks = [names[line["task"], line["n"], line["operation"]] for line in lines]
+    both = list(zip(entry["rows"], tasks, strict=True))
+    order = sorted(range(len(both)), key=lambda i: lines[i]["holds"])
+    room, kept = ROOM["oracles"], set()
+    for i in order:
+        room -= len(canonical(both[i]))
+        if room >= 0 or not lines[i]["holds"]:
+            kept.add(i)
+    return entry | {
+        "rows": [both[i][0] for i in sorted(kept)],
+        "tasks": [both[i][1] for i in sorted(kept)],
+        "left": len(both) - len(kept),
+    }
+
+
+def provenance(rows: Sequence[Row]) -> dict[str, Any]:
+    """One line for each machine, set of versions and commit."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        for record in row.records:
+            p = record.provenance
+            versions = ", ".join(f"{name} {v}" for name, v in p["versions"].items() if v)
+            commit = "–" if p["commit"] is None else p["commit"][:12] + (" with changes" if p["dirty"] else "")
+            key = [p["device"], str(p["threads"]), p["platform"], f"Python {p['python']}, {versions}", commit]
+            found.setdefault(canonical(key), [*key, 0])[-1] += 1
+    lines = [[str(cell) for cell in line] for line in found.values()]
+    return {
+        "title": "",
+        "columns": ["machine", "threads", "platform", "versions", "commit", "cells"],
+        "text": [True, False, True, True, False, False],
+        "rows": lines,
+        "note": "",
+    }
