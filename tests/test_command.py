@@ -34,7 +34,7 @@ def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(t
     assert first.returncode == 0, first.stderr
     assert not first.stderr, "progress=false is silent"
     results = tmp_path / "results" / "list_operations"
-    assert first.stdout.splitlines()[-1] == "report: results/list_operations/report/report.md"
+    assert first.stdout.splitlines()[-1] == "report: results/list_operations/report/index.html"
     for word in ("Quality, list_operations", "parallel", "diffusion_k2", "ms/token", "[0.4219]"):
         assert word in first.stdout  # one pass of replace_random with n = 4: (3/4)^3
     assert sorted(path.name for path in results.iterdir()) == ["cells", "config.yaml", "report"]

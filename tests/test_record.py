@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from conftest import cell
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wordways.record import (
     FIELDS,
@@ -17,6 +19,7 @@ from wordways.record import (
     canonical,
     cell_id,
     pack,
+    parse_shared,
     read_record,
     read_records,
     valid_record,
@@ -82,8 +85,27 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path, damage, message: s
     assert "\n" not in refused[0]
 
 
+@given(
+    st.dictionaries(
+        st.sampled_from(["item_ids", "likelihood", "strata", "timing", "a"]),
+        st.text() | st.lists(st.text()) | st.dictionaries(st.sampled_from(["strata", "timing", "b"]), st.text()),
+    )
+)
+def test_shared_parts_are_read_as_they_are(fields: dict[str, object]) -> None:
+    assert parse_shared(canonical(fields)) == fields
+
+
+def test_records_with_the_same_items_share_them(tmp_path: Path) -> None:
+    for cell_name in ("a" * 16, "b" * 16):
+        write_record(tmp_path, replace(EMPTY, cell=cell_name, item_ids=["x", "y"], strata={"x": "1", "y": "2"}))
+    first, second = read_records(tmp_path)[0]
+    assert first.item_ids is second.item_ids
+    assert first.places == {"1": [0], "2": [1]}
+    assert replace(first, strata={"x": "1", "y": "1"}).places == {"1": [0, 1]}
+
+
 def test_fields_are_those_of_the_schema() -> None:
-    assert set(vars(EMPTY)) == FIELDS | OPTIONAL
+    assert {field.name for field in fields(Record)} == FIELDS | OPTIONAL
 
 
 def test_the_cell_is_a_hash_of_its_identity_and_nothing_else() -> None:

@@ -14,8 +14,10 @@ from conftest import ROOT, SMALL, cell
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wordways.derive import quality
+from wordways.folder import sha256
 from wordways.oracles import oracle_lines
-from wordways.plots import apart, panels_with_margin, unbeaten
+from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, telling, unbeaten
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
 from wordways.rows import rows_of, series_of
@@ -47,7 +49,7 @@ def test_tables_and_figures_are_there_in_every_format(copy: Path) -> None:
         assert {f"{figure}_list_operations.{ending}" for ending in ("pdf", "svg", "png")} <= names
     for table in ("quality", "speed"):
         assert {f"{table}_list_operations.{ending}" for ending in ("md", "csv", "tex")} <= names
-    assert shown.splitlines()[-1] == f"report: {copy / 'report' / 'report.md'}"
+    assert shown.splitlines()[-1] == f"report: {copy / 'report' / 'index.html'}"
     for word in (
         "autoregressive",
         "diffusion_k2",
@@ -63,6 +65,53 @@ def test_rebuilding_gives_the_same_bytes(copy: Path) -> None:
     shutil.rmtree(copy / "report")
     write_report(copy)
     assert first == {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+
+
+def test_what_is_no_longer_made_goes_and_nothing_else(copy: Path) -> None:
+    write_report(copy)
+    folder = copy / "report"
+    for name, content in (("notes.txt", "mine"), ("budgets_list_operations.tex", "changed by hand")):
+        (folder / name).write_text(content)
+    sums = folder / "SHA256SUMS"
+    (copy / "outside").write_text("stays")
+    sums.write_text(sums.read_text() + f"{sha256(copy / 'outside')}  ../outside\n")
+    for path in (copy / "cells").iterdir():
+        path.unlink()
+    write_report(copy)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"report.md", "SHA256SUMS", "notes.txt", "budgets_list_operations.tex"}
+    assert (copy / "outside").is_file()
+    assert not [path for path in copy.iterdir() if path.name.startswith(".")], "nothing is left of the building"
+
+
+def test_sums_are_those_of_the_files(copy: Path) -> None:
+    write_report(copy)
+    sums = {line[66:]: line[:64] for line in (copy / "report" / "SHA256SUMS").read_text().splitlines()}
+    there = {path.name: sha256(path) for path in (copy / "report").iterdir() if path.name != "SHA256SUMS"}
+    assert sums == there
+
+
+def test_what_was_found_out_about_a_record_is_not_said_of_a_changed_one(copy: Path) -> None:
+    record = next(r for r in ok(copy) if r.config["preset"] == "parallel")
+    before = quality(record, "accuracy")
+    assert quality(record, "accuracy") is before
+    wrong = {"accuracy": {**record.scores["accuracy"], "items": [1] * len(record.item_ids)}}
+    after = quality(replace(record, scores=wrong), "accuracy")
+    assert before is not None
+    assert after is not None
+    assert before.value < after.value == 1
+
+
+def test_of_many_rows_the_most_telling_are_named() -> None:
+    ends = [End(float(x), float(y), f"{x} {y}", "ab"[x % 2]) for x in range(10) for y in range(10)]
+    named = telling(ends, True, 14)
+    assert len(named) == 14
+    assert named[0] == End(0.0, 9.0, "0 9", "a"), "the front comes first"
+    assert {end.paradigm for end in named} == {"a", "b"}
+    assert telling(ends[:14], True, 14) == ends[:14]
+    assert "each panel names 14" in caption_of("quality_latency", 402)
+    assert "Dots" in caption_of("quality_latency", 402)
+    assert caption_of("quality_latency", 14) == CAPTIONS["quality_latency"]
 
 
 def test_seeds_make_one_row_with_an_interval_over_seeds(copy: Path) -> None:
@@ -148,12 +197,12 @@ def test_hostile_names_are_escaped(copy: Path) -> None:
     latex = table.latex()
     assert r"a\_b \& 50\% \$x\$ \{y\} \textasciitilde" in latex
     assert r"\input" not in latex
-    assert r"\| <script>" in table.markdown()
+    assert r"\| &lt;script>" in table.markdown()
 
 
 def test_no_records_no_tables(tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
-    assert write_report(tmp_path) == f"report: {tmp_path / 'report' / 'report.md'}"
+    assert write_report(tmp_path) == f"report: {tmp_path / 'report' / 'index.html'}"
 
 
 def test_labels_are_moved_apart_and_stay_inside() -> None:

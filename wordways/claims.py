@@ -23,6 +23,7 @@ from wordways.oracles import module
 from wordways.record import holds_records, read_records
 from wordways.report import save_table
 from wordways.rows import Row, flatten, rows_of, told
+from wordways.signature import signature
 from wordways.stats import LEVEL, Interval, mean
 from wordways.tables import Table
 
@@ -197,7 +198,7 @@ def main() -> None:
     except ValueError as error:
         print(f"wordways-claims: {error}", file=sys.stderr)
         sys.exit(2)
-    for table in tables:
+    for table in (replace(table, signature=signature(rows)) for table in tables):
         save_table(table, arguments.out)
         print(table.markdown())
 

@@ -14,10 +14,11 @@ from wordways.tables import Table, quality_columns
 
 def contrast_table(rows: Sequence[Row]) -> Table | None:
     """None where there is nothing to compare."""
+    columns = quality_columns(rows)
     found = [
         (row.label, heading, contrast)
         for row in rows[1:]
-        for heading, metric, stratum in quality_columns(rows)
+        for heading, metric, stratum in columns
         if (contrast := contrast_of(rows[0], row, metric, stratum)) is not None
     ]
     if not found:

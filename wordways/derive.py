@@ -7,16 +7,18 @@ import itertools
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from scipy.stats import kendalltau
 
-from wordways.record import Record
+from wordways.record import Record, remembered
 from wordways.stats import Interval, clustered, mean, median, pooled, proportion
 
 Timing = Mapping[str, Any]
 
 
+@remembered
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
     """The metric over the items of a stratum, or over all."""
     entry = record.scores.get(metric)
@@ -35,6 +37,7 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     return mean(items)
 
 
+@remembered
 def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | None:
     """The metric of the references themselves, where its values say something only beside theirs."""
     values = record.scores.get(metric, {}).get("data")
@@ -72,12 +75,14 @@ def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
     return median(values[0]) if len(values) == 1 else median([statistics.median(repeats) for repeats in values])
 
 
+@remembered
 def latency_per_token(record: Record) -> Interval | None:
     """E2E / N at batch 1, seconds; texts without a token have none."""
     entries = [entry for entry in alone(record) if entry["useful_tokens"]]
     return over_texts([[e2e / entry["useful_tokens"] for e2e in end_to_end(entry)] for entry in entries])
 
 
+@remembered
 def latency(record: Record) -> Interval | None:
     """E2E at batch 1, seconds."""
     return over_texts([end_to_end(entry) for entry in alone(record)])
@@ -93,21 +98,25 @@ def curves(record: Record, least: int) -> list[list[list[float]]]:
     ]
 
 
+@remembered
 def time_to_first_token(record: Record) -> Interval | None:
     """TTFT = tau_1, seconds; known only afterwards for decoders that revise."""
     return over_texts([[tau[0] for tau in repeats] for repeats in curves(record, 1)])
 
 
+@remembered
 def time_per_output_token(record: Record) -> Interval | None:
     """TPOT = (tau_N - tau_1) / (N - 1), seconds, N > 1; 0 for one pass."""
     return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in curves(record, 2)])
 
 
+@remembered
 def last_useful_token(record: Record) -> Interval | None:
     """tau_N, seconds; E2E is later by the end token's pass and whatever follows it."""
     return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record, 1)])
 
 
+@remembered
 def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
     """Useful tokens (or characters) a second over a batch, the median repeat; at batch 1 over all texts timed."""
     entries = [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == batch]
@@ -117,6 +126,7 @@ def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interva
     return median([produced / sum(times) for times in zip(*map(end_to_end, entries), strict=True)])
 
 
+@remembered
 def latency_by_length(record: Record) -> dict[int, Interval]:
     """E2E at batch 1 of texts forced to a length, seconds, by length."""
     forced = [entry for entry in record.timing if entry["workload"] == "forced"]
@@ -138,24 +148,28 @@ def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
     return [value for item, value in by_text if stratum in (None, record.strata[item])]
 
 
+@remembered
 def calls(record: Record, stratum: str | None = None) -> Interval | None:
     """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
     found = traced(record, "nfe", stratum)
     return mean(found) if found else None
 
 
+@remembered
 def tokens_per_pass(record: Record) -> Interval | None:
     """TPF = N / NFE, averaged over texts."""
     values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "nfe"), strict=True)]
     return mean(values) if values else None
 
 
+@remembered
 def positions_per_token(record: Record) -> Interval | None:
     """W = positions computed / useful tokens, over texts that have any."""
     values = [p / n for n, p in zip(traced(record, "useful_tokens"), traced(record, "positions"), strict=True) if n]
     return mean(values) if values else None
 
 
+@remembered
 def revisions(record: Record) -> float | None:
     """Share of holes that changed after they were first written."""
     pairs = [
@@ -166,14 +180,16 @@ def revisions(record: Record) -> float | None:
     return sum(first != last for first, last in pairs) / len(pairs) if pairs else None
 
 
+@remembered
 def order_correlation(record: Record) -> float | None:
     """Kendall's tau between position and call of settling, averaged over texts; 1 is left to right, None one pass."""
-    values = [
-        float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
-        for settled in traced(record, "settled")
-        if len(set(settled)) > 1
-    ]
+    values = [rank_correlation(tuple(settled)) for settled in traced(record, "settled") if len(set(settled)) > 1]
     return statistics.mean(values) if values else None
+
+
+@lru_cache(maxsize=4096)  # many texts are written in one order
+def rank_correlation(settled: tuple[int, ...]) -> float:
+    return float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def holes(record: Record, stratum: str) -> int:
@@ -181,6 +197,7 @@ def holes(record: Record, stratum: str) -> int:
     return len(traced(record, "filled", stratum)[0])
 
 
+@remembered
 def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
     """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None."""
     if traced(record, "filled") != traced(record, "settled"):

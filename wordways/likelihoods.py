@@ -4,21 +4,24 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+
+import numpy as np
 
 from wordways.derive import quality, quotas
-from wordways.record import Record
-from wordways.stats import Interval, mean, pooled
+from wordways.record import Record, remembered
+from wordways.stats import Interval, mean, pooled_curve
 
 OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
 APPROXIMATE = ("prefix", "dual")  # caches that are exact in a block's first pass only
 
 
+@remembered
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
     """Sum of nats over sum of tokens; the interval is over items, all of which weigh alike where lengths are equal."""
     return per_token(record, stratum, (record.likelihood or {}).get("nats"))
 
 
+@remembered
 def kl_per_token(record: Record, stratum: str) -> Interval | None:
     """KL(q || p) of the model's law p from the true law q, nats a token: the mean of ln q(x) - ln p(x), x drawn from q.
 
@@ -28,11 +31,13 @@ def kl_per_token(record: Record, stratum: str) -> Interval | None:
     return per_token(record, stratum, minus(law.get("nats"), law.get("law_nats")))
 
 
+@remembered
 def exact_nats_per_token(record: Record, stratum: str) -> Interval | None:
     """Behind a bound the exact value, nats a token, where every order could be summed over."""
     return per_token(record, stratum, (record.likelihood or {}).get("exact"))
 
 
+@remembered
 def law_kl_per_token(record: Record, stratum: str) -> Interval | None:
     """KL(q || p) where p is the law that is sampled from, no bound: nats a token."""
     law = record.likelihood or {}
@@ -40,11 +45,13 @@ def law_kl_per_token(record: Record, stratum: str) -> Interval | None:
     return per_token(record, stratum, minus(exact, law.get("law_nats"))) if undistorted(record) else None
 
 
+@remembered
 def bound_kl_per_token(record: Record, stratum: str) -> Interval | None:
     """What a bound says KL(q || p) is at most, p being the law of one hole a pass in random order: nats a token."""
     return kl_per_token(record, stratum) if (record.likelihood or {}).get("kind") == "bound" else None
 
 
+@remembered
 def slack_per_token(record: Record, stratum: str) -> Interval | None:
     """Bound minus exact value of the law that is bounded, one hole a pass in random order; nats a token."""
     law = record.likelihood or {}
@@ -59,6 +66,7 @@ def undistorted(record: Record) -> bool:
     return at_one and all(decoder.get(name, value) == value for name, value in OWN_LAW.items())
 
 
+@remembered
 def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
     """KL(p || q) of the true law q from the model's law p, nats a token: the mean of ln p(x) - ln q(x), x written.
 
@@ -76,6 +84,7 @@ def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
     return mean([(law - nats - math.log(right.value)) / tokens for law, nats, tokens in rows]) if rows else None
 
 
+@remembered
 def token_error(record: Record) -> Interval | None:
     """Mean KL of the exact law from the model's behind one token, nats, along the data's texts."""
     found = (record.likelihood or {}).get("exposure")
@@ -103,6 +112,7 @@ def per_token(record: Record, stratum: str, values: Sequence[float | None] | Non
     return shifted(spread, value - spread.value)
 
 
+@remembered
 def accumulated_error(record: Record) -> list[Interval] | None:
     """ExAccErr(l) = (R(l) - l eps(l)) / (l eps(l)) after l = 1.. commitments (Arora et al., 2022); 0: no exposure bias.
 
@@ -123,14 +133,15 @@ def accumulated_error(record: Record) -> list[Interval] | None:
         for own, data in zip(found["own"], found["data"], strict=True)
     ]
 
-    def error(sums: Sequence[float], upto: int) -> float:
-        means = [total / max(count, 1) for total, count in zip(sums[::2], sums[1::2], strict=True)]
-        strayed, taught = sum(means[:upto]), sum(means[steps : steps + upto])
-        return (strayed - taught) / taught
-
     if not any(map(any, found["data"])):
         return None  # nothing to compare with
-    return [pooled(rows, partial(error, upto=upto)) for upto in range(1, steps + 1)]
+
+    def errors(sums_SK: np.ndarray) -> np.ndarray:
+        means = sums_SK[:, ::2] / np.maximum(sums_SK[:, 1::2], 1)
+        strayed, taught = means[:, :steps].cumsum(1), means[:, steps:].cumsum(1)
+        return (strayed - taught) / taught
+
+    return pooled_curve(rows, errors)
 
 
 def exposure_bias(record: Record) -> Interval | None:

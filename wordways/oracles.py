@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tasks.base import Setting, Task
+from tasks.base import Setting, Task, Theory
 from wordways.derive import holes, quality, quotas
 from wordways.likelihoods import (
     APPROXIMATE,
@@ -21,7 +21,7 @@ from wordways.likelihoods import (
     nats_per_token,
     reverse_kl_per_token,
 )
-from wordways.record import Record, canonical
+from wordways.record import Record, canonical, remembered
 from wordways.settings import build, locate
 from wordways.stats import Interval
 
@@ -46,8 +46,13 @@ def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
     )
 
 
-def lines_of(record: Record) -> Iterator[dict[str, Any]]:
+@remembered
+def lines_of(record: Record) -> list[dict[str, Any]]:
     """What theory says of a record by itself."""
+    return list(judged(record))
+
+
+def judged(record: Record) -> Iterator[dict[str, Any]]:
     decoder = record.config["paradigm"]["decoder"]
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
         return
@@ -70,13 +75,15 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         if record.likelihood is not None and record.likelihood["kind"] == "exact":
             twins.setdefault(canonical(alike), []).append(record)
     for group in twins.values():
-        for at_once, one_by_one in itertools.permutations(group, 2):
-            for stratum, expected in lost_bits(at_once).items():
-                passes = [quotas(record, stratum) for record in (at_once, one_by_one)]
-                if passes[0] and passes[1] and len(passes[0]) == 1 < max(passes[0]) and set(passes[1]) == {1}:
-                    line = judge(at_once, "gap_bits", stratum, gap_bits(at_once, one_by_one, stratum, expected))
-                    if line is not None:
-                        yield line | {"against": one_by_one.config["preset"]}
+        for stratum in dict.fromkeys(stratum for record in group for stratum in lost_bits(record)):
+            written = [(record, quotas(record, stratum) or ()) for record in group]
+            parallel = [record for record, passes in written if len(passes) == 1 < max(passes)]
+            serial = [record for record, passes in written if set(passes) == {1}]
+            for at_once, one_by_one in itertools.product(parallel, serial):
+                measured = gap_bits(at_once, one_by_one, stratum, lost_bits(at_once)[stratum])
+                line = judge(at_once, "gap_bits", stratum, measured)
+                if line is not None:
+                    yield line | {"against": one_by_one.config["preset"]}
 
 
 def judge(record: Record, measure: str, stratum: str, measured: Interval | None) -> dict[str, Any] | None:
@@ -88,7 +95,7 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         measure, stratum, written or (), decoder.get("order"), decoder["temperature"], record.likelihood["kind"],
         threshold,
     )  # fmt: skip
-    theory = task_of(canonical(record.config["task"])).theory(setting)
+    theory = theory_of(canonical(record.config["task"]), setting)
     if theory is None:
         return None
     tolerance = tolerances()[module(record.config["task"])][theory.tolerance]
@@ -115,12 +122,13 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
     }
 
 
+@remembered
 def lost_bits(record: Record) -> dict[str, float]:
     """C of every stratum, bits: what theory says is lost when all holes are written at once; where it is known."""
     found = {}
     for stratum in record.groups():
         at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
-        theory = task_of(canonical(record.config["task"])).theory(at_once)
+        theory = theory_of(canonical(record.config["task"]), at_once)
         if theory is not None:
             found[stratum] = theory.value
     return found
@@ -129,6 +137,11 @@ def lost_bits(record: Record) -> dict[str, float]:
 def module(node: Mapping[str, Any]) -> str:
     """The file a class lives in, which is the name of a paradigm and of a task."""
     return node["_target_"].split(".")[-2]
+
+
+@lru_cache(maxsize=4096)
+def theory_of(node: str, setting: Setting) -> Theory | None:
+    return task_of(node).theory(setting)
 
 
 @lru_cache(maxsize=64)

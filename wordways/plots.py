@@ -2,11 +2,10 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
 import matplotlib
 
@@ -14,6 +13,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -24,33 +24,15 @@ from wordways.oracles import lines_of
 from wordways.record import Record
 from wordways.rows import Row, colours, series_of
 from wordways.stats import Interval
+from wordways.style import LABEL_PT, STYLE, UNDATED, WIDTH_IN, Columns, lettering, letters_in, line_in, margin_letters
 from wordways.tables import quality_columns
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
 
 DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
-WIDTH_IN = 6.9  # the width of a text block over two columns, inches
-UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-LABEL_IN = 9 / 72  # from one label of 7-point letters to the next
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4,
-    "pdf.fonttype": 42,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "wordways",
-    "savefig.dpi": 200,
-}
+NAMES = 14  # beside a panel; of more rows the most telling are named
+BARS = 40  # rows; of more only those named have bars, the others are dots
+MAPS = 24
 
 
 CAPTIONS = {
@@ -64,28 +46,43 @@ CAPTIONS = {
 }
 
 
-def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
+SOME_NAMED = (
+    " Of {rows} rows each panel names {names}: those that no other beats in both, each paradigm's best and its "
+    "fastest, then others; colours: paradigms."
+)
+SOME_BARS = " Dots without bars: the rest."
+SOME_MAPS = " {names} of {rows} rows."
+
+
+def caption_of(name: str, rows: int) -> str:
+    if name == "order_map":
+        return CAPTIONS[name] + (SOME_MAPS.format(rows=rows, names=MAPS) if rows > MAPS else "")
+    some = SOME_NAMED.format(rows=rows, names=NAMES) if rows > NAMES else ""
+    return CAPTIONS[name] + some + (SOME_BARS if rows > BARS else "")
+
+
+def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
     """Draws every figure the rows have data for into `folder`; returns their names, without endings, and captions."""
     folder.mkdir(parents=True, exist_ok=True)
     task, captions = rows[0].task, {}
     with plt.rc_context(STYLE):
         drawings = {
-            "quality_latency": quality_against(rows, any_text, "latency per token, ms", 1e3),
-            "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1),
-            "design_space": design_space(rows),
-            "latency_length": latency_against_length(rows),
-            "accumulated_error": accumulated_error(rows),
-            "error_calls": error_against_calls(rows),
-            "order_map": order_map(rows),
+            "quality_latency": quality_against(rows, any_text, "latency per token, ms", 1e3, columns),
+            "quality_calls": quality_against(rows, derive.calls, "backbone calls a text", 1, columns),
+            "design_space": design_space(rows, columns),
+            "latency_length": latency_against_length(rows, columns),
+            "accumulated_error": accumulated_error(rows, columns),
+            "error_calls": error_against_calls(rows, columns),
+            "order_map": order_map(rows, columns),
         }
         for name, figure in drawings.items():
             if figure is not None:
-                captions[f"{name}_{task}"] = CAPTIONS[name]
+                captions[f"{name}_{task}"] = caption_of(name, len(rows))
                 save(figure, folder / f"{name}_{task}")
     return captions
 
 
-def save_series(rows: Sequence[Row], folder: Path) -> dict[str, str]:
+def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
     """The same for figures over several tasks that differ in one number."""
     folder.mkdir(parents=True, exist_ok=True)
     captions = {}
@@ -93,7 +90,7 @@ def save_series(rows: Sequence[Row], folder: Path) -> dict[str, str]:
         for (task, setting), at in series_of(rows).items():
             name = f"quality_{setting}_{task}"
             captions[name] = f"Quality against {setting}, {task}. Bars: 95 % intervals; diamonds: theory."
-            figure, by_rate = quality_against_setting(setting, at)
+            figure, by_rate = quality_against_setting(setting, at, columns)
             if by_rate:
                 captions[name] += (
                     " Dashed: the chance that training hides a whole answer, rate to the power of its tokens."
@@ -113,12 +110,22 @@ def save(figure: Figure, path: Path) -> None:
     image.save(path.with_name(f"{path.name}.png"), optimize=True)
 
 
-def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]]) -> tuple[Figure, bool]:
+@dataclass(frozen=True)
+class End:
+    """A point to be named: where it is, its name and paradigm."""
+
+    x: float
+    y: float
+    label: str
+    paradigm: str
+
+
+def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:
     """A panel a stratum, a line a row; and whether a masking rate was there to be drawn against."""
     every = [row for rows in at.values() for row in rows]
-    columns, labels, by_rate = quality_columns(every), list(dict.fromkeys(row.label for row in every)), False
-    figure, panels = panels_with_margin(len(columns), 2, 2.2, labels)
-    for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
+    strata, labels, by_rate = quality_columns(every), list(dict.fromkeys(row.label for row in every)), False
+    figure, panels = panels_with_margin(len(strata), 2, 2.2, labels, columns)
+    for axes, (heading, metric, stratum) in zip(panels, strata, strict=True):
         ends = []
         for label in labels:
             rows = {value: row for value, rows in at.items() for row in rows if row.label == label}
@@ -142,13 +149,13 @@ def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]]) -> 
             if rate is not None and setting == "tokens":
                 axes.plot(list(known), [rate**value for value in known], "--", color=colour, lw=0.8, zorder=1)
                 by_rate = True
-            ends.append((max(known), known[max(known)].value, label, colour))
+            ends.append(End(max(known), known[max(known)].value, label, first.paradigm))
         axes.set_ylim(-0.04, 1.04)
         axes.set_xticks(list(at))
         axes.set_title(heading, loc="left", fontweight="bold")
         axes.set_ylabel(metric)
         axes.set_xlabel(setting)
-        label_ends(axes, ends)
+        label_ends(axes, ends, better(every, metric), columns)
     return figure, by_rate
 
 
@@ -157,7 +164,7 @@ def any_text(record: Record, stratum: str) -> Interval | None:
     return derive.latency_per_token(record)
 
 
-def design_space(rows: Sequence[Row]) -> Figure | None:
+def design_space(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """Quality against latency of all decoders of the checkpoint that has most; the front drawn.
 
     None where they are few, or settings of a single loop, whose own theory the other figures show.
@@ -169,7 +176,7 @@ def design_space(rows: Sequence[Row]) -> Figure | None:
     loops = {row.first().config["paradigm"]["decoder"].get("_target_") for row in most}
     if len(most) < DECODERS or len(loops) < 2:
         return None
-    return quality_against(most, any_text, "latency per token, ms", 1e3, front=True)
+    return quality_against(most, any_text, "latency per token, ms", 1e3, columns, front=True)
 
 
 def unbeaten(points: Sequence[tuple[float, float]], higher_is_better: bool) -> list[tuple[float, float]]:
@@ -181,28 +188,61 @@ def unbeaten(points: Sequence[tuple[float, float]], higher_is_better: bool) -> l
     return kept
 
 
-def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float, front: bool = False) -> Figure | None:
+def better(rows: Sequence[Row], metric: str) -> bool:
+    """Is more of it better?"""
+    return rows[0].first().scores[metric]["higher_is_better"]
+
+
+def telling(ends: Sequence[End], higher_is_better: bool, most: int) -> list[End]:
+    """As many of these as can be named: those that no other beats, each paradigm's best and fastest, then others."""
+    if len(ends) <= most:
+        return list(ends)
+    sign, front = 1 if higher_is_better else -1, set(unbeaten([(end.x, end.y) for end in ends], higher_is_better))
+    kept = [end for end in ends if (end.x, end.y) in front]
+    for paradigm in dict.fromkeys(end.paradigm for end in ends):
+        own = [end for end in ends if end.paradigm == paradigm]
+        kept += [max(own, key=lambda end: sign * end.y), min(own, key=lambda end: end.x)]
+    return list(dict.fromkeys([*kept, *ends]))[:most]
+
+
+def quality_against(
+    rows: Sequence[Row], cost: Cost, label: str, scale: float, columns: Columns, front: bool = False
+) -> Figure | None:
     """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
-    columns = quality_columns(rows)
-    if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in columns):
+    strata, colour = quality_columns(rows), colours([row.paradigm for row in rows])
+    if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in strata):
         return None
-    theory = {row.label: list(lines_of(row.first())) for row in rows}
-    figure, panels = panels_with_margin(len(columns), 2, 1.75, [row.label for row in rows])
-    for axes, (heading, metric, stratum) in zip(panels, columns, strict=True):
-        ends = []
+    figure, panels = panels_with_margin(len(strata), 2, 1.75, [row.label for row in rows], columns)
+    for axes, (heading, metric, stratum) in zip(panels, strata, strict=True):
+        points: dict[End, tuple[Interval, Interval]] = {}
         for row in rows:
             x = row.over_seeds(partial(cost, stratum=stratum))
             y = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            if x is None or y is None:
-                continue
-            x = scaled(x, scale)
-            colour = colours([row.paradigm for row in rows])[row.paradigm]
-            draw_point(axes, x, y, colour)
-            exact = [e["theory"] for e in theory[row.label] if (e["measure"], e["operation"]) == (metric, stratum)]
-            axes.plot([x.value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
-            ends.append((x.value, y.value, row.label, colour))
+            if x is not None and y is not None:
+                x = scaled(x, scale)
+                points[End(x.value, y.value, row.label, row.paradigm)] = x, y
+        named = telling(list(points), better(rows, metric), NAMES)
+        barred = set(named if len(points) > BARS else points)
+        dots = [end for end in points if end not in barred]
+        axes.scatter(
+            [end.x for end in dots], [end.y for end in dots], s=4, lw=0, c=[colour[end.paradigm] for end in dots],
+            alpha=0.4, zorder=1,
+        )  # fmt: skip
+        for end in points:
+            if end in barred:
+                draw_point(axes, *points[end], colour[end.paradigm])
+        exact = {
+            (points[end][0].value, line["theory"])
+            for row in rows
+            for end in barred
+            if end.label == row.label
+            for line in lines_of(row.first())
+            if (line["measure"], line["operation"]) == (metric, stratum)
+        }
+        for x, y in sorted(exact):
+            axes.plot(x, y, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
         if front:
-            best = unbeaten([(x, y) for x, y, _, _ in ends], rows[0].first().scores[metric]["higher_is_better"])
+            best = unbeaten([(end.x, end.y) for end in points], better(rows, metric))
             axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
         axes.set_xscale("log")
         if rows[0].first().scores[metric]["unit"] == "share":
@@ -212,35 +252,34 @@ def quality_against(rows: Sequence[Row], cost: Cost, label: str, scale: float, f
         axes.set_title(heading, loc="left", fontweight="bold")
         axes.set_ylabel(metric)
         plain_ticks(axes)
-        label_ends(axes, ends)
-    for axes in panels[-2:]:
+        label_ends(axes, list(points), better(rows, metric), columns)
+    for axes in panels[-min(len(panels), 2) :]:
         axes.set_xlabel(label)
     return figure
 
 
-def latency_against_length(rows: Sequence[Row]) -> Figure | None:
+def latency_against_length(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """End-to-end latency of texts forced to a length, batch 1, both axes logarithmic; bands are 95 % intervals."""
     measured = [(row, lengths) for row in rows if (lengths := derive.latency_by_length(row.first()))]
     if not measured:
         return None
-    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows])
-    ends = []
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows], columns)
+    curves = {}
     for row, lengths in measured:
-        colour = colours([row.paradigm for row in rows])[row.paradigm]
         times = [scaled(interval, 1e3) for interval in lengths.values()]
-        draw_curve(axes, list(lengths), times, colour)
-        ends.append((max(lengths), times[-1].value, row.label, colour))
+        curves[End(max(lengths), times[-1].value, row.label, row.paradigm)] = list(lengths), times
+    ends = draw_curves(axes, curves, False)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sorted({length for _, lengths in measured for length in lengths}))
     axes.set_xlabel("tokens written")
     axes.set_ylabel("end-to-end latency, ms")
     plain_ticks(axes)
-    label_ends(axes, ends)
+    label_ends(axes, ends, False, columns)
     return figure
 
 
-def accumulated_error(rows: Sequence[Row]) -> Figure | None:
+def accumulated_error(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """ExAccErr against commitments made; bands are 95 % intervals."""
     measured = [
         (row, errors)
@@ -249,21 +288,21 @@ def accumulated_error(rows: Sequence[Row]) -> Figure | None:
     ]
     if not measured:
         return None
-    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows])
-    ends = []
-    for row, errors in measured:
-        colour, steps = colours([row.paradigm for row in rows])[row.paradigm], range(1, len(errors) + 1)
-        draw_curve(axes, steps, errors, colour)
-        ends.append((len(errors), errors[-1].value, row.label, colour))
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows], columns)
+    curves = {
+        End(len(errors), errors[-1].value, row.label, row.paradigm): (range(1, len(errors) + 1), errors)
+        for row, errors in measured
+    }
+    ends = draw_curves(axes, curves, False)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel("tokens committed")
     axes.set_ylabel("excess accumulated error")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    label_ends(axes, ends)
+    label_ends(axes, ends, False, columns)
     return figure
 
 
-def error_against_calls(rows: Sequence[Row]) -> Figure | None:
+def error_against_calls(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """Token error and sequence error against calls, of rows that draw in random order; a paradigm's are joined."""
     measured = [row for row in rows if row.over_seeds(likelihoods.token_error) and in_random_order(row.first())]
     if not measured:
@@ -273,7 +312,7 @@ def error_against_calls(rows: Sequence[Row]) -> Figure | None:
         "token error, nats": likelihoods.token_error,
         "sequence error": lambda record: one_minus(right(record)),
     }
-    figure, drawn = panels_with_margin(2, 2, 2.2, [row.label for row in rows])
+    figure, drawn = panels_with_margin(2, 2, 2.2, [row.label for row in rows], columns)
     for axes, (name, error) in zip(drawn, panels.items(), strict=True):
         ends, joined = [], {}
         for row in measured:
@@ -283,7 +322,7 @@ def error_against_calls(rows: Sequence[Row]) -> Figure | None:
             colour = colours([row.paradigm for row in rows])[row.paradigm]
             draw_point(axes, x, y, colour)
             joined.setdefault(colour, []).append((x.value, y.value))
-            ends.append((x.value, y.value, row.label, colour))
+            ends.append(End(x.value, y.value, row.label, row.paradigm))
         for colour, points in joined.items():
             axes.plot(*zip(*sorted(points), strict=True), color=colour, lw=0.8, zorder=1)
         axes.set_xscale("log", base=2)
@@ -291,7 +330,7 @@ def error_against_calls(rows: Sequence[Row]) -> Figure | None:
         axes.set_title(name, loc="left", fontweight="bold")
         axes.set_xlabel("backbone calls a text")
         plain_ticks(axes)
-        label_ends(axes, ends)
+        label_ends(axes, ends, False, columns)
     return figure
 
 
@@ -306,23 +345,23 @@ def one_minus(share: Interval | None) -> Interval | None:
     return share and replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
 
 
-def order_map(rows: Sequence[Row]) -> Figure | None:
+def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """Position against the call at which it took its final value: the share of traced texts in which it did so."""
-    shown = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
-    if not shown:
+    traced = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
+    if not traced:
         return None
+    shown = [traced[i * len(traced) // min(MAPS, len(traced))] for i in range(min(MAPS, len(traced)))]
     calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
-    across = min(4, len(shown))
+    across = min((2 if len(shown) < 9 else 3) * columns, len(shown))
     down = -(-len(shown) // across)
-    figure, grid = plt.subplots(
-        down, across, figsize=(WIDTH_IN, 0.35 + 1.75 * down), squeeze=False, sharex=True, sharey=True
-    )
-    figure.subplots_adjust(
-        left=0.07, right=0.99, top=1 - 0.25 / (0.35 + 1.75 * down), bottom=0.42 / (0.35 + 1.75 * down)
-    )
-    figure.subplots_adjust(wspace=0.12, hspace=0.4)
+    width, head, foot, each = WIDTH_IN[columns], 0.34, 0.42, 1.15
+    full = head + foot + down * each + (down - 1) * (head + 0.1)
+    figure, grid = plt.subplots(down, across, figsize=(width, full), squeeze=False, sharex=True, sharey=True)
+    figure.subplots_adjust(left=0.45 / width, right=1 - 0.05 / width, top=1 - head / full, bottom=foot / full)
+    figure.subplots_adjust(wspace=0.12, hspace=(head + 0.1) / each)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
+    letters = int(width / across / letters_in("x", columns)) - 1
     for axes, (row, settled) in zip(grid.flat, shown, strict=False):
         share = np.zeros((calls, holes))
         for one in settled:
@@ -332,32 +371,35 @@ def order_map(rows: Sequence[Row]) -> Figure | None:
         shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
         extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
         axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
-        axes.set_title(fill(row.label, 28), loc="left", color=colour, fontweight="bold", fontsize=7)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.tick_params(labelbottom=True)
+        title = fill(lettering(row.label, 2 * letters), letters)
+        axes.set_title(title, loc="left", color=colour, fontweight="bold", fontsize=LABEL_PT[columns])
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for number, axes in enumerate(grid.flat[: len(shown)]):
+        axes.tick_params(labelbottom=number + across >= len(shown))
     for axes in grid[:, 0]:
         axes.set_ylabel("call")
-    for axes in grid[-1, :]:
+    for axes in grid.flat[max(0, len(shown) - across) : len(shown)]:
         axes.set_xlabel("position")
     return figure
 
 
-def panels_with_margin(count: int, across: int, height: float, labels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """Panels `height` inches high, or as high as all labels, each with room on its right for the longest label."""
-    height = max(height, LABEL_IN * len(set(labels)))
-    left, top, bottom, between, least = 0.62, 0.25, 0.4, 0.45, 1.2
-    margin = 0.2 + 0.062 * max(map(len, labels))  # inches that 7-point letters take
-    across = min(across, count) if WIDTH_IN / across - left - margin >= least else 1
-    down = -(-count // across)
-    width = max(least, WIDTH_IN / across - left - margin)
+def panels_with_margin(
+    count: int, across: int, height: float, labels: Sequence[str], columns: Columns = 2
+) -> tuple[Figure, list[Axes]]:
+    """Panels `height` inches high, or as high as the names beside one, each with room on its right for the longest."""
+    height = max(height, line_in(columns) * min(NAMES, len(set(labels))))
+    page, left, top, bottom, between, least = WIDTH_IN[columns], 0.55, 0.25, 0.4, 0.45, 1.2
+    margin = 0.2 + max(letters_in(lettering(label, margin_letters(columns)), columns) for label in labels)
+    across = min(across, count) if page / across - left - margin >= least else 1
+    down, width = -(-count // across), page / across - left - margin
     full = top + bottom + down * height + (down - 1) * between
-    figure = plt.figure(figsize=(WIDTH_IN, full))
+    figure = plt.figure(figsize=(page, full))
     panels = []
     for number in range(count):
         row, column = divmod(number, across)
-        x, y = column * WIDTH_IN / across + left, full - top - height - row * (height + between)
-        panels.append(figure.add_axes((x / WIDTH_IN, y / full, width / WIDTH_IN, height / full)))
+        x, y = column * page / across + left, full - top - height - row * (height + between)
+        panels.append(figure.add_axes((x / page, y / full, width / page, height / full)))
     return figure, panels
 
 
@@ -386,12 +428,24 @@ def plain_ticks(axes: Axes) -> None:
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+def draw_curves(
+    axes: Axes, curves: Mapping[End, tuple[Sequence[int], Sequence[Interval]]], higher_is_better: bool
+) -> list[End]:
+    """All curves, or of more than can be told apart those that are named; returns the ends of what it drew."""
+    drawn = telling(list(curves), higher_is_better, NAMES if len(curves) > BARS else BARS)
+    colour = colours([end.paradigm for end in drawn])
+    for end in drawn:
+        draw_curve(axes, *curves[end], colour[end.paradigm])
+    return drawn
+
+
+def label_ends(axes: Axes, ends: Sequence[End], higher_is_better: bool, columns: Columns) -> None:
     """Names in the right margin, a thin line from each to its point, moved apart until none overlap."""
+    ends, colour = telling(ends, higher_is_better, NAMES), colours([end.paradigm for end in ends])
     to_axes = axes.transData + axes.transAxes.inverted()
     axes.autoscale_view()
-    spots = [to_axes.transform((x, y)) for x, y, _, _ in ends]
-    gap = LABEL_IN * axes.figure.dpi / axes.bbox.height
+    spots = [to_axes.transform((end.x, end.y)) for end in ends]
+    gap = line_in(columns) * axes.figure.dpi / axes.bbox.height
 
     def place(i: int) -> tuple[float, float]:
         """From the bottom up; of points at one height the leftmost farthest out, so that no two lines cross."""
@@ -399,21 +453,14 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> Non
         return round(y, 2), x if y > 0.5 else -x
 
     order = sorted(range(len(ends)), key=place)
-    for i, height in zip(order, apart([spots[i][1] for i in order], gap), strict=True):
-        x, y, name, colour = ends[i]
-        line = {
-            "arrowstyle": "-",
-            "color": colour,
-            "lw": 0.4,
-            "alpha": 0.6,
-            "shrinkA": 0,
-            "shrinkB": 2,
-            "relpos": (0, 0.5),
-        }
-        axes.annotate(
-            name, (x, y), xytext=(1.05, height), textcoords="axes fraction", color=colour, va="center", fontsize=7,
-            arrowprops=line, annotation_clip=False,
-        )  # fmt: skip
+    heights = apart([spots[i][1] for i in order], gap)
+    lines = [[tuple(spots[i]), (1.04, height)] for i, height in zip(order, heights, strict=True)]
+    tints = [colour[ends[i].paradigm] for i in order]
+    plain = {"lw": 0.4, "alpha": 0.6, "zorder": 0, "clip_on": False}
+    axes.add_collection(LineCollection(lines, colors=tints, transform=axes.transAxes, **plain), autolim=False)
+    for i, height, tint in zip(order, heights, tints, strict=True):
+        name, size = lettering(ends[i].label, margin_letters(columns)), LABEL_PT[columns]
+        axes.text(1.05, height, name, transform=axes.transAxes, color=tint, va="center", fontsize=size)
 
 
 def apart(places: Sequence[float], gap: float) -> list[float]:

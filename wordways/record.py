@@ -7,11 +7,11 @@ import lzma
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 SCHEMA = 1
 ARCHIVE = "cells.tar.xz"
@@ -21,6 +21,8 @@ FIELDS = {
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
 OPTIONAL = {"instances", "frames"}
+SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, and what follows them in a file
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,58 @@ class Record:
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:
         """What each of these items was made from; empty where no two share it."""
+        if not self.instances:
+            return []
         found = [self.instances.get(self.item_ids[place], "") for place in places]
         return found if len(set(found)) < len(found) and "" not in found else []
 
-    @cached_property
+    @property
     def places(self) -> Mapping[str, list[int]]:
         """Where in item_ids each stratum's items stand, strata in the order of the items."""
-        found: dict[str, list[int]] = {}
-        for place, item in enumerate(self.item_ids):
-            found.setdefault(self.strata[item], []).append(place)
-        return found
+        return places_of(Same(self.item_ids, self.strata))
 
     def groups(self) -> list[str]:
         return list(self.places)
+
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What was found out about this record so far: it never changes, and a copy with a change starts afresh."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    """Items and their strata, which many records share: equal where they are the very same objects."""
+
+    item_ids: list[str]
+    strata: Mapping[str, str]
+
+    def __hash__(self) -> int:
+        return hash((id(self.item_ids), id(self.strata)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.item_ids is other.item_ids and self.strata is other.strata
+
+
+@lru_cache(maxsize=256)
+def places_of(items: Same) -> Mapping[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, item in enumerate(items.item_ids):
+        found.setdefault(items.strata[item], []).append(place)
+    return found
+
+
+def remembered(function: F) -> F:
+    """A function of a record, evaluated once for each record and arguments, however many tables ask."""
+
+    @wraps(function)
+    def asked(record: Record, *args: Any, **named: Any) -> Any:
+        key = (function, args, *sorted(named.items()))
+        if key not in record.memory:
+            record.memory[key] = function(record, *args, **named)
+        return record.memory[key]
+
+    return cast(F, asked)
 
 
 def canonical(value: object) -> str:
@@ -114,7 +155,7 @@ def read_record(path: Path) -> Record:
 
 def parse_record(name: str, content: bytes) -> Record:
     try:
-        fields = json.loads(content.decode(), parse_constant=refuse_constant)
+        fields = parse_shared(content.decode())
     except ValueError as error:
         raise ValueError(f"{name}: not readable as JSON ({error})") from None
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
@@ -124,6 +165,30 @@ def parse_record(name: str, content: bytes) -> Record:
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
     return Record(**{name: fields[name] for name in FIELDS | fields.keys() & OPTIONAL})
+
+
+def parse_shared(text: str) -> Any:
+    """JSON in which the cells of a sweep say the same at length, which items were scored: read once, then shared."""
+    parts, rest, place = {}, [], 0
+    for name, following in SHARED:
+        start = text.find(f'"{name}":', place) + len(name) + 3
+        end = text.find(f',"{following}":', start)
+        if start > place + len(name) + 2 and end > start:
+            parts[name] = text[start:end]
+            rest += [text[place:start], f'"{len(parts)} shared"']
+            place = end
+    fields = parse("".join([*rest, text[place:]]))
+    marks = [f"{number} shared" for number in range(1, len(parts) + 1)]
+    if not isinstance(fields, dict) or [fields.get(name) for name in parts] != marks:
+        return parse(text)  # not written by us: nothing is where it was looked for
+    return fields | {name: parse_once(part) for name, part in parts.items()}
+
+
+def parse(text: str) -> Any:
+    return json.loads(text, parse_constant=refuse_constant)
+
+
+parse_once = lru_cache(maxsize=64)(parse)
 
 
 def refuse_constant(name: str) -> None:

@@ -4,15 +4,19 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from wordways.contrasts import contrast_table
 from wordways.efficiency import efficiency_table
+from wordways.folder import rebuilt
 from wordways.oracles import oracle_lines
 from wordways.page import page_of
-from wordways.record import ARCHIVE, canonical, holds_records, pack, read_records, write_atomically
+from wordways.record import ARCHIVE, Record, canonical, holds_records, pack, read_records, write_atomically
 from wordways.rows import rows_of
+from wordways.signature import signature
 from wordways.tables import (
     Table,
     budget_table,
@@ -28,20 +32,26 @@ from wordways.tables import (
 
 def write_report(results: Path) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
+    records, refused = read_records(results)
+    with rebuilt(results / "report") as folder:
+        shown = build(results.resolve().name, records, refused, folder)
+    return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
+
+
+def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path) -> list[str]:
+    """Writes every table, every figure and the page into an empty folder; returns what a terminal should show."""
     from wordways.claims import claims_of
     from wordways.plots import save_figures, save_series
 
-    records, refused = read_records(results)
-    folder, shown, page = results / "report", [], [f"# {results.name}", ""]
-    rows, below = rows_of(records), {}
-    for _, of_task in groupby(rows, key=lambda row: row.task):
+    rows, shown, page, by_task = rows_of(records), [], [f"# {name}", ""], {}
+    for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        headline = [quality_table(group), speed_table(group)]
-        shown += [table.plain() for table in headline]
-        contrasts = contrast_table(group)
-        others = (contrasts, likelihood_table(group), law_table(group), budget_table(group), efficiency_table(group))
-        below[group[0].task] = [table for table in others if table is not None]
-        for table in (*headline, *below[group[0].task]):
+        made = [quality_table(group), speed_table(group), contrast_table(group)]
+        made += [likelihood_table(group), law_table(group), budget_table(group), efficiency_table(group)]
+        tables = [replace(table, signature=signature(group)) for table in made if table is not None]
+        by_task[task] = tables
+        shown += [table.plain() for table in tables[:2]]
+        for table in tables:
             save_table(table, folder)
             page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
@@ -50,7 +60,7 @@ def write_report(results: Path) -> str:
         write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
     lines = oracle_lines(records)
     if lines:
-        table = oracle_table(lines)
+        table = replace(oracle_table(lines), signature=signature(rows))
         save_table(table, folder)
         page.append(table.markdown())
         shown.append(table.note)
@@ -59,9 +69,8 @@ def write_report(results: Path) -> str:
     page += [f"- {line}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
     oracles = (oracle_table(lines), lines) if lines else None
-    html = page_of(results.resolve().name, rows, below, oracles, claims_of(rows), missing)
-    write_atomically(folder / "index.html", html)
-    return "\n".join([*shown, *missing, f"report: {folder / 'report.md'}"])
+    write_atomically(folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(rows), missing))
+    return [*shown, *missing]
 
 
 def save_table(table: Table, folder: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import yaml
 
 from wordways.oracles import module
-from wordways.record import Record, canonical
+from wordways.record import Record, canonical, digest
 from wordways.stats import Interval, mean
 
 STYLE = Path(__file__).resolve().parent.parent / "conf" / "style.yaml"
 SPARE = ("#F0E442", "#999999", "#882255", "#44AA99")  # for paradigms the style file does not know yet
 NOT_TELLING = ("seed", "experiment", "preset")
+LONGEST = 80  # letters of a name that becomes a file's
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,19 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
     for record in done:
         settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}
         groups.setdefault(canonical([record.config["preset"], settings]), []).append(record)
-    rows = []
+    rows: list[Row] = []
+    alike: dict[str, list[tuple[list[Record], dict[str, str]]]] = {}
     for group in groups.values():
-        config, flat = group[0].config, flatten(group[0].config)
-        alike = [others[0].config for others in groups.values() if others[0].config["preset"] == config["preset"]]
-        rivals = [flatten(other) for other in alike if other["task"] == config["task"]]
-        telling = [name for name in flat if len({rival.get(name) for rival in rivals}) > 1]
-        label = " ".join([config["preset"], *(told(name, flat[name]) for name in telling)])
-        seeds = sorted(group, key=lambda record: record.config["seed"])
-        rows.append(Row(label, module(config["paradigm"]), names[canonical(config["task"])], seeds))
+        config = group[0].config
+        alike.setdefault(canonical([config["preset"], config["task"]]), []).append((group, flatten(config)))
+    for rivals in alike.values():
+        names_here = dict.fromkeys(name for _, flat in rivals for name in flat)
+        values = {name: {flat.get(name) for _, flat in rivals} for name in names_here}
+        for group, flat in rivals:
+            config = group[0].config
+            label = " ".join([config["preset"], *(told(name, flat[name]) for name in flat if len(values[name]) > 1)])
+            seeds = sorted(group, key=lambda record: record.config["seed"])
+            rows.append(Row(label, module(config["paradigm"]), names[canonical(config["task"])], seeds))
     place = list(colours([row.paradigm for row in rows])).index
     return sorted(rows, key=lambda row: (natural(row.task), place(row.paradigm), natural(row.label)))
 
@@ -77,7 +82,8 @@ def task_names(records: Sequence[Record]) -> dict[str, str]:
         shortest = sorted(enough, key=lambda name: len(name + "".join(str(rival.get(name)) for rival in rivals)))[:1]
         told_by = shortest or [name for name, kinds in telling.items() if kinds > 1]
         parts = [told(name, flatten(node)[name]).replace("=", "") for name in told_by]
-        names[key] = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
+        name = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
+        names[key] = name if len(name) <= LONGEST else f"{name[:LONGEST]}_{digest(name)[:4]}"
     return names
 
 

@@ -8,15 +8,12 @@ from typing import Any
 import pandas as pd
 
 from wordways import derive, likelihoods
+from wordways.escape import in_label, in_latex, in_markdown, one_line
 from wordways.oracles import lines_of, lost_bits
 from wordways.record import Record
 from wordways.rows import Row
+from wordways.signature import signature
 from wordways.stats import Interval
-
-ESCAPES = str.maketrans(
-    {char: f"\\{char}" for char in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-)
-
 
 SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
 
@@ -29,30 +26,55 @@ class Table:
     title: str
     note: str
     frame: pd.DataFrame
+    signature: str = ""
 
     def plain(self) -> str:
         """Aligned, for a terminal."""
-        return f"{self.title}\n{self.frame.to_string(index=False)}\n{self.note}\n"
+        shown = self.frame.map(lambda cell: one_line(str(cell)))
+        return "\n".join([self.title, shown.to_string(index=False), self.note, *self.signature.splitlines(), ""])
 
     def markdown(self) -> str:
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+            return "| " + " | ".join(in_markdown(str(cell)) for cell in cells) + " |"
 
         rule = ["---", *["---:"] * (len(self.frame.columns) - 1)]
-        body = [line(row) for row in self.frame.to_numpy()]
+        body, note = [line(row) for row in self.frame.to_numpy()], in_markdown(self.note)
+        signed = ["", f"`{self.signature}`"] if self.signature else []
         return "\n".join(
-            [f"**{self.title}**", "", line(list(self.frame.columns)), line(rule), *body, "", self.note, ""]
+            [
+                f"**{in_markdown(self.title)}**",
+                "",
+                line(list(self.frame.columns)),
+                line(rule),
+                *body,
+                "",
+                note,
+                *signed,
+                "",
+            ]
         )
 
     def latex(self) -> str:
         """A booktabs table, everything in it escaped."""
-        style: Any = self.frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
-        return style.to_latex(
-            column_format="l" + "r" * (len(self.frame.columns) - 1),
-            hrules=True,
-            position_float="centering",
-            caption=f"{self.title}. {self.note}".replace("\\", r"\textbackslash ").translate(ESCAPES),
-            label=f"tab:{self.name}",
+        lines = [[in_latex(str(cell)) for cell in row] for row in self.frame.to_numpy()]
+        heading, *body = [" & ".join(row) + r" \\" for row in [[in_latex(str(c)) for c in self.frame.columns], *lines]]
+        signed = rf" \texttt{{{in_latex(self.signature, breaks='|+')}}}" if self.signature else ""
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{in_latex(f'{self.title}. {self.note}')}{signed}}}",
+                rf"\label{{tab:{in_label(self.name)}}}",
+                rf"\begin{{tabular}}{{l{'r' * (len(self.frame.columns) - 1)}}}",
+                r"\toprule",
+                heading,
+                r"\midrule",
+                *body,
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
         )
 
 
@@ -301,9 +323,10 @@ def rounded(interval: Interval | None, scale: float) -> str:
 
 def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Every number of the tables and more, one a line, unrounded, with interval, method and theory."""
-    lines = []
+    lines, measures = [], data_measures(rows)
     for row in rows:
         names = {"task": row.task, "row": row.label, "paradigm": row.paradigm, "seeds": len(row.records)}
+        signed = {"signature": signature([row])}
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         strata = row.first().groups()
         found: list[tuple[str, str, str, float, Interval | None]] = [
@@ -315,7 +338,7 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
             (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(likelihoods.nats_per_token, stratum=stratum)))
             for stratum in strata
         ]
-        found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in data_measures(rows)]
+        found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in measures]
         for stratum, name, unit, scale, interval in found:
             if interval is not None:
                 line = theory.get((name, stratum), {})
@@ -325,12 +348,13 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
                     | {key: getattr(interval, key) * scale for key in ("value", "low", "high")}
                     | {"method": interval.method, "n": interval.n}
                     | {key: line.get(key) for key in ("theory", "tolerance")}
+                    | signed
                 )
         kind = row.first().likelihood
         lines += [
-            names | {"measure": name, "value": value, "method": "count", "n": 1}
+            names | {"measure": name, "value": value, "method": "count", "n": 1} | signed
             for name, value in row.first().budgets.items()
-        ] + ([names | {"measure": "likelihood_kind", "unit": kind["kind"]}] if kind else [])
+        ] + ([names | {"measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
 
 

@@ -28,7 +28,7 @@ def page_of(
     claims: Sequence[Table],
     missing: Sequence[str],
 ) -> str:
-    """tables: by task, those that stand below the fold; oracles: the table and the lines it was made from."""
+    """tables: by task, quality and speed first; oracles: the table and the lines it was made from."""
     return render(payload(title, rows, tables, oracles, claims, missing, bibtex()))
 
 

@@ -16,9 +16,10 @@ from wordways.oracles import lines_of, module
 from wordways.record import Record, canonical
 from wordways.rows import Row, colours, flatten
 from wordways.stats import Interval
-from wordways.tables import Table, quality_columns, quality_table, speed_measures, speed_table
+from wordways.tables import Table, quality_columns, speed_measures
 
 ROOM = {"players": 900_000, "orders": 350_000, "samples": 300_000, "oracles": 300_000, "tables": 500_000}  # bytes
+HEADLINE = 2  # tables that the page shows in one of its own, quality and speed
 FINEST = 48  # cells of an order map, across and down
 SAMPLES = 4  # items whose texts stand side by side
 LONGEST = 12_000  # characters of a text that is shown
@@ -36,7 +37,7 @@ def payload(
     missing: Sequence[str],
     bibtex: str,
 ) -> dict[str, Any]:
-    """tables: by task, those that stand below the fold; oracles: the table and the lines it was made from."""
+    """tables: by task, quality and speed first; oracles: the table and the lines it was made from."""
     tasks = list(dict.fromkeys(row.task for row in rows))
     groups = {task: [row for row in rows if row.task == task] for task in tasks}
     settings = Settings()
@@ -44,7 +45,8 @@ def payload(
     for entry, found in zip(shown, orders(rows), strict=True):
         entry["order"] = found
     kept_tables = within(
-        (table_entry(table) | {"task": task} for task, of_task in tables.items() for table in of_task), ROOM["tables"]
+        (table_entry(table) | {"task": task} for task, of_task in tables.items() for table in of_task[HEADLINE:]),
+        ROOM["tables"],
     )[0]
     return {
         "title": title,
@@ -53,7 +55,7 @@ def payload(
         "columns": {task: column_entries(group) for task, group in groups.items()},
         "settings": {"names": settings.names, "values": settings.values},
         "rows": shown,
-        "notes": {task: notes(group) for task, group in groups.items()},
+        "notes": {task: notes(*of_task[:HEADLINE]) for task, of_task in tables.items()},
         "players": players(groups),
         "curves": curves(rows),
         "samples": samples(rows, groups),
@@ -138,9 +140,9 @@ def column_entries(group: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def notes(group: Sequence[Row]) -> dict[str, str]:
-    quality, speed = quality_table(group), speed_table(group)
-    return {"quality": quality.note, "speed": speed.note, "latex": quality.latex() + "\n" + speed.latex()}
+def notes(quality: Table, speed: Table) -> dict[str, str]:
+    latex = quality.latex() + "\n" + speed.latex()
+    return {"quality": quality.note, "speed": speed.note, "signature": quality.signature, "latex": latex}
 
 
 def within(entries: Iterable[Shown], room: int) -> tuple[list[Shown], int]:

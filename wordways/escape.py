@@ -1,0 +1,53 @@
+"""Names and texts come from anywhere: here they become harmless in Markdown, in LaTeX and in a terminal."""
+
+import re
+import unicodedata
+
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "|": r"\textbar{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", '"': "''", "`": r"\textasciigrave{}", "'": "'", "[": "{[}", "]": "{]}",
+    "±": r"$\pm$", "–": "--", "×": r"$\times$", "✗": r"$\times$", "…": r"\ldots{}",
+}  # fmt: skip
+DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}  # would turn what follows
+
+
+def visible(text: str) -> str:
+    """On one line, and without signs that steer a terminal or the direction of what follows: these by number."""
+    signs = (f"[U+{ord(c):04X}]" if c in DIRECTION or unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    return "".join(signs) if not text.isprintable() else text
+
+
+def one_line(text: str) -> str:
+    return visible(re.sub(r"[\t\n\v\f\r\x85\u2028\u2029]+", " ", text))
+
+
+def in_markdown(text: str) -> str:
+    """As text in a table's cell: no HTML, no link, no emphasis but what we put there."""
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\|*`]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
+
+
+def in_latex(text: str, breaks: str = "") -> str:
+    """As text that pdflatex prints with no package: specials escaped, letters it lacks by number.
+
+    breaks: letters behind which a line may end.
+    """
+    escaped = (
+        (LATEX.get(c) or (c if known(c) else named(c))) + (r"\allowbreak{}" if c in breaks else "")
+        for c in one_line(text)
+    )
+    return "".join(escaped)
+
+
+def known(letter: str) -> bool:
+    """ASCII, and letters of Western Europe."""
+    return " " <= letter <= "~" or ("À" <= letter <= "ÿ" and letter not in "ÐðÞþ÷")
+
+
+def named(letter: str) -> str:
+    return f"{{[}}U+{ord(letter):04X}{{]}}"
+
+
+def in_label(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)
