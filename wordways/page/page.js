@@ -68,7 +68,7 @@ function placeTip(anchor, at) {
 const hideTip = () => { tip.hidden = true; held = null; };
 function tipped(node, content) {
   node.addEventListener("mousemove", (event) => showTip(node, content(), event));
-  node.addEventListener("mouseleave", hideTip);
+  node.addEventListener("mouseleave", () => { if (!held) hideTip(); });
   node.addEventListener("focus", () => showTip(node, content()));
   node.addEventListener("blur", hideTip);
   return node;
@@ -79,14 +79,14 @@ document.addEventListener("scroll", () => (held ? placeTip(held) : hideTip()), {
 
 // ---- which rows are meant ---------------------------------------------------------------------------------------
 const settings = (row) => D.settings.names
-  .map((name, i) => [name, row.config[i] < 0 ? null : D.settings.values[i][row.config[i]]])
+  .map((name, i) => [name, row.config[i] < 0 ? null : D.settings.values[i][row.config[i] || 0]])
   .filter(([, value]) => value !== null);
 const chosen = (rows = D.rows) => rows.filter((row) =>
   (!state.task || row.task === state.task) && (!state.device || row.device === state.device) &&
   (!state.search || row.label.toLowerCase().includes(state.search.toLowerCase())));
 // seconds a token at the chosen batch, in ms with its interval
 function msPerToken(row) {
-  if (state.batch === "1" && row.m.latency_per_token) return row.m.latency_per_token;
+  if (state.batch === "1" && row.perToken) return row.perToken;
   const rate = row.rates[state.batch];
   return rate && rate[0] > 0 ? [1000 / rate[0], 1000 / rate[2], rate[1] > 0 ? 1000 / rate[1] : Infinity] : null;
 }
@@ -128,11 +128,11 @@ function headlineColumns() {
     },
   }));
   const speed = [
-    ["ms/token", (row) => msPerToken(row)?.[0], false], ["E2E ms", (row) => row.m.end_to_end?.[0], false],
-    ["TTFT ms", (row) => row.m.time_to_first_token?.[0], false],
+    ["ms/token", (row) => msPerToken(row)?.[0], false], ["E2E ms", (row) => row.m.end_to_end, false],
+    ["TTFT ms", (row) => row.m.time_to_first_token, false],
     [`tok/s @${state.batch}`, (row) => row.rates[state.batch]?.[0], true],
-    ["calls", (row) => row.m.calls?.[0], false], ["tok/call", (row) => row.m.tokens_per_pass?.[0], true],
-    ["pos/tok", (row) => row.m.positions_per_token?.[0], false], ["seeds", (row) => row.seeds.length, true],
+    ["calls", (row) => row.m.calls, false], ["tok/call", (row) => row.m.tokens_per_pass, true],
+    ["pos/tok", (row) => row.m.positions_per_token, false], ["seeds", (row) => row.seeds.length, true],
   ].map(([title, value, up]) => ({ title, value, up, cell: (row) => [round(value(row))] }));
   const task = state.task ? [] : [{ title: "task", text: true, value: (row) => row.task, cell: (row) => [bdi(row.task)] }];
   return [
@@ -177,8 +177,8 @@ function sortBy(column) {
   for (const button of document.querySelectorAll("#headline-table th button")) if (button.textContent === column.title) button.focus();
 }
 function configTip(row) {
-  const lines = settings(row).map(([name, value]) => el("tr", {}, el("td", {}, name), el("td", {}, bdi(value))));
-  return [el("b", {}, bdi(row.label)), el("div", {}, `${row.task}, ${row.device}, seeds ${row.seeds.join(", ")}`), el("table", {}, el("tbody", {}, ...lines))];
+  const lines = settings(row).map(([name, value]) => el("div", {}, `${name} `, el("b", {}, bdi(value))));
+  return [el("b", {}, bdi(row.label)), el("div", {}, `${row.task}, ${row.device}, seeds ${row.seeds.join(", ")}`), el("div", { className: "config" }, ...lines)];
 }
 
 // ---- charts ---------------------------------------------------------------------------------------------------------
@@ -455,7 +455,7 @@ section("batches", "Throughput against batch", "Useful tokens a second, texts of
   lineChart("Throughput", chosen().map((row) => ({ label: row.label, paradigm: row.paradigm, points: Object.entries(row.rates).map(([batch, rate]) => [Number(batch), ...rate]) })), { xLabel: "batch", yLabel: "tokens a second", logX: true, logY: true, width: roomIn(body, 1000), height: 320 }),
 ].filter(Boolean));
 section("losses", "Training", "Validation loss, nats a supervised token: objectives differ, so levels are not to be compared between paradigms.", (body) => {
-  const trainings = new Set(chosen().flatMap((row) => row.trainings));
+  const trainings = new Set(chosen().map((row) => row.training));
   return [lineChart("Validation loss", D.curves.filter((one) => trainings.has(one.training)), { xLabel: "step", yLabel: "nats", logY: false, width: roomIn(body, 1000), height: 300 })].filter(Boolean);
 });
 
@@ -483,7 +483,7 @@ section("oracles", "Theory and measurement", null, () => {
   const lines = (state.task ? task : missed).filter((cells) => !state.search || cells[0].toLowerCase().includes(state.search.toLowerCase()));
   const misses = state.task ? null : missed;
   const head = el("p", {}, el("b", {}, D.oracles.note), misses ? (missed.length ? " Those that miss:" : "") : ` Of ${state.task}: ${lines.filter((cells) => cells[cells.length - 1] === "yes").length} of ${lines.length}.`);
-  const table = plainTable({ ...D.oracles, rows: lines, note: D.oracles.left ? `${D.oracles.left} lines that hold have no room here; oracles.csv has them.` : "" });
+  const table = plainTable({ ...D.oracles, rows: lines, note: D.oracles.left ? `${D.oracles.left} more lines have no room here, those that miss came first; oracles.csv has all.` : "" });
   return lines.length ? [head, el("details", { open: lines.length <= 30 }, el("summary", {}, `${lines.length} lines`), ...table)] : [head];
 });
 section("claims", "What textbooks say", null, () => D.claims.flatMap((table) => [el("h3", {}, table.title), ...plainTable(table)]));

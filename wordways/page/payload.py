@@ -18,7 +18,15 @@ from wordways.rows import Row, colours, flatten
 from wordways.stats import Interval
 from wordways.tables import Table, quality_columns, speed_measures
 
-ROOM = {"players": 900_000, "orders": 350_000, "samples": 300_000, "oracles": 300_000, "tables": 500_000}  # bytes
+ROOM = {
+    "players": 500_000,
+    "orders": 250_000,
+    "samples": 200_000,
+    "oracles": 200_000,
+    "tables": 300_000,
+    "latex": 100_000,
+    "curves": 200_000,
+}
 HEADLINE = 2  # tables that the page shows in one of its own, quality and speed
 FINEST = 48  # cells of an order map, across and down
 SAMPLES = 4  # items whose texts stand side by side
@@ -57,7 +65,7 @@ def payload(
         "rows": shown,
         "notes": {task: notes(*of_task[:HEADLINE]) for task, of_task in tables.items()},
         "players": players(groups),
-        "curves": curves(rows),
+        "curves": within(curves(rows), ROOM["curves"])[0],
         "samples": samples(rows, groups),
         "oracles": oracle_entry(oracles, rows),
         "claims": [table_entry(table) for table in claims],
@@ -69,24 +77,25 @@ def payload(
 
 
 class Settings:
-    """Every value of every setting once; a row then is a list of small numbers."""
+    """Every value of every setting once; of a row only where its values stand, and only what is not the first's."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.values: list[list[str]] = []
 
-    def indices(self, config: Mapping[str, Any]) -> list[int]:
+    def indices(self, config: Mapping[str, Any]) -> dict[int, int]:
         flat = flatten(config)
         for name in flat:
             if name not in self.names:
                 self.names.append(name)
                 self.values.append([])
-        found = []
-        for name, known in zip(self.names, self.values, strict=True):
+        found = {}
+        for place, (name, known) in enumerate(zip(self.names, self.values, strict=True)):
             value = flat.get(name)
             if value is not None and value not in known:
                 known.append(value)
-            found.append(-1 if value is None else known.index(value))
+            if value is None or value != known[0]:
+                found[place] = -1 if value is None else known.index(value)
         return found
 
 
@@ -114,10 +123,10 @@ def row_entry(row: Row, group: Sequence[Row], settings: Settings) -> dict[str, A
         "device": f"{first.provenance['device']}, {first.provenance['threads']} threads, {first.config['dtype']}",
         "seeds": [record.config["seed"] for record in row.records],
         "training": first.provenance["training"],
-        "trainings": [record.provenance["training"] for record in row.records],
         "q": quality,
         "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
-        "m": {name: found for name, found in measures.items() if found and not name.startswith("tokens_per_second")},
+        "m": {name: found[0] for name, found in measures.items() if found and not name.startswith("tokens_per_second")},
+        "perToken": measures["latency_per_token"],
         "rates": rates,
         "lengths": [[n, *(numbers(i, 1e3) or [])] for n, i in sorted(derive.latency_by_length(first).items())],
         "config": settings.indices(first.config),
@@ -142,6 +151,8 @@ def column_entries(group: Sequence[Row]) -> list[dict[str, Any]]:
 
 def notes(quality: Table, speed: Table) -> dict[str, str]:
     latex = quality.latex() + "\n" + speed.latex()
+    if len(latex) > ROOM["latex"]:
+        latex = f"% no room on this page: {quality.name}.tex and {speed.name}.tex beside it"
     return {"quality": quality.note, "speed": speed.note, "signature": quality.signature, "latex": latex}
 
 
@@ -265,7 +276,7 @@ def table_entry(table: Table) -> dict[str, Any]:
 
 
 def oracle_entry(oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None, rows: Sequence[Row]) -> dict[str, Any]:
-    """Every line that misses, and of the others as many as there is room for."""
+    """As many lines as there is room for, those that miss first."""
     if oracles is None:
         return {"columns": [], "rows": [], "tasks": [], "note": "", "text": [], "title": "", "left": 0}
     table, lines = oracles
@@ -281,7 +292,7 @@ def oracle_entry(oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None, rows
     room, kept = ROOM["oracles"], set()
     for i in order:
         room -= len(canonical(both[i]))
-        if room >= 0 or not lines[i]["holds"]:
+        if room >= 0:
             kept.add(i)
     return entry | {
         "rows": [both[i][0] for i in sorted(kept)],
