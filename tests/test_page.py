@@ -60,7 +60,12 @@ def visit(browser: Chrome, page: Path, width: int = 1280) -> None:
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     browser.get(page.as_uri())
+    settle(browser)
     complaints(browser)
+
+
+def settle(browser: Chrome) -> None:
+    wait_for(lambda: browser.execute_script("return document.body.dataset.drawn") == "yes")
 
 
 def complaints(browser: Chrome) -> None:
@@ -103,6 +108,7 @@ def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: 
         browser.execute_script(
             "const s = document.getElementById('task'); s.value = ''; s.dispatchEvent(new Event('change'));"
         )
+    settle(browser)
     browser.execute_script("for (const node of document.querySelectorAll('details')) node.open = true;")
     assert browser.execute_script(OVERLAPS) == []
     assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0

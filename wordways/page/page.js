@@ -2,7 +2,7 @@
 // Draws the page from the data it carries. Text from records only ever becomes text nodes, never markup.
 
 const D = JSON.parse(document.getElementById("data").textContent);
-const ROWS_SHOWN = 150, LABELS = 40, PLAY_SECONDS = 8;
+const ROWS_SHOWN = 100, MAPS_SHOWN = 40, CURVES_SHOWN = 40, POINTS_SHOWN = 400, LABELS = 40, PLAY_SECONDS = 8;
 const rowsOf = (task) => D.rows.filter((row) => row.task === task).length;
 const state = { task: D.tasks.reduce((best, task) => (rowsOf(task) > rowsOf(best) ? task : best), D.tasks[0] || ""), batch: "1", device: "", search: "", sort: null, all: false };
 
@@ -101,16 +101,29 @@ function section(id, title, note, draw) {
   document.getElementById("contents").append(el("a", { href: `#${id}` }, title));
   sections.push({ box, body, draw });
 }
+function drawSection({ box, body, draw }) {
+  const content = draw(body);
+  body.replaceChildren(...content);
+  box.hidden = content.length === 0;
+  document.querySelector(`#contents a[href="#${box.id}"]`).hidden = box.hidden;
+}
+// the first at once, the others one by one in the pauses, so that typing is never held up
+let queue = [], turn = null;
 function redraw() {
   hideTip();
-  for (const { box, body, draw } of sections) {
-    const content = draw(body);
-    if (content) body.replaceChildren(...content);
-    box.hidden = content !== undefined && content.length === 0;
-    const link = document.querySelector(`#contents a[href="#${box.id}"]`);
-    if (link) link.hidden = box.hidden;
-  }
+  drawSection(sections[0]);
+  queue = sections.slice(1);
+  document.body.dataset.drawn = "no";
+  clearTimeout(turn);
+  turn = setTimeout(drawNext);
 }
+function drawNext() {
+  const next = queue.shift();
+  if (next) drawSection(next);
+  if (queue.length) turn = setTimeout(drawNext);
+  else document.body.dataset.drawn = "yes";
+}
+function drawAll() { clearTimeout(turn); while (queue.length) drawNext(); }
 
 // ---- headline table --------------------------------------------------------------------------------------------------
 function headlineColumns() {
@@ -162,14 +175,17 @@ section("headline", "The comparison", "± half a 95 % interval. In brackets what
     el("tr", { tabIndex: 0 }, ...columns.map((column) => el("td", {}, ...column.cell(row)))), () => configTip(row)));
   const table = el("table", { id: "headline-table" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body));
   const parts = [el("div", { className: "scroll", tabIndex: 0, "aria-label": "headline table" }, table)];
-  if (shown.length < rows.length) {
-    parts.push(el("p", {}, el("button", { type: "button", onclick: () => { state.all = true; redraw(); } }, `show all ${rows.length} rows`)));
-  }
+  if (shown.length < rows.length) parts.push(moreRows(rows.length - shown.length));
   if (!rows.length) parts.push(el("p", {}, "No row fits these filters."));
   const notes = D.notes[state.task];
   if (notes) parts.push(el("p", { className: "note" }, notes.quality), el("p", { className: "note" }, notes.speed), el("p", { className: "signature" }, notes.signature || ""));
   return parts;
 });
+// of many rows a section draws the first; this draws them all
+function moreRows(left) {
+  if (left <= 0 || state.all) return null;
+  return el("p", {}, el("button", { type: "button", onclick: () => { state.all = true; redraw(); } }, `show ${left} more`));
+}
 function sortBy(column) {
   const again = state.sort && state.sort.title === column.title;
   state.sort = { title: column.title, down: again ? !state.sort.down : Boolean(column.up) };
@@ -237,7 +253,7 @@ const roomIn = (body, most = 1400) => Math.max(260, Math.min(most, (body.clientW
 function lineChart(title, series, { xLabel, yLabel, logX, logY, width, height = 240 }) {
   // a logarithmic axis has no place for 0, say the throughput of a row that wrote nothing
   const drawable = series.map((one) => ({ ...one, points: one.points.filter((p) => (!logX || p[0] > 0) && (!logY || p[1] > 0)) }));
-  const known = drawable.filter((one) => one.points.length > 1);
+  const every = drawable.filter((one) => one.points.length > 1), known = every.slice(0, state.all ? every.length : CURVES_SHOWN);
   if (!known.length) return null;
   const names = Math.max(...known.map((one) => widthOf(one.label))), direct = width >= 480 && names < width * 0.45 && known.length <= 16;
   const tall = direct ? Math.max(height, known.length * 15 + 60) : height;
@@ -272,7 +288,7 @@ function lineChart(title, series, { xLabel, yLabel, logX, logY, width, height = 
     }
   }
   const legend = direct ? null : el("div", { className: "legend" }, ...known.map((one) => el("span", {}, dot(one.paradigm), bdi(one.label))));
-  return el("figure", {}, el("figcaption", {}, `${title} (${yLabel})`), picture, legend);
+  return el("figure", {}, el("figcaption", {}, `${title} (${yLabel})`), picture, legend, moreRows(every.length - known.length));
 }
 
 // ---- quality against latency --------------------------------------------------------------------------------------------
@@ -284,8 +300,11 @@ function unbeaten(points, up) {
   return kept;
 }
 function paretoChart(column, width) {
-  const rows = chosen().filter((row) => msPerToken(row) && qualityOf(row, column.name));
-  if (!rows.length) return null;
+  const all = chosen().filter((row) => msPerToken(row) && qualityOf(row, column.name));
+  if (!all.length) return null;
+  // of very many points those that nothing beats are always there
+  const front = new Set(unbeaten(all.map((row) => ({ row, x: msPerToken(row)[0], y: qualityOf(row, column.name)[0] })), column.up).map((p) => p.row));
+  const rows = state.all ? all : [...front, ...all.filter((row) => !front.has(row))].slice(0, POINTS_SHOWN);
   const height = Math.max(300, Math.min(460, width * 0.55)), xs = rows.flatMap((row) => { const [t, low, high] = msPerToken(row); return [t, Math.max(low, t / 2), Math.min(high, t * 2)]; });
   const right = width > 520 ? 120 : 24, ys = rows.flatMap((row) => qualityOf(row, column.name).slice(0, 3));
   const x = scale(xs, true, 52, width - right), y = scale(ys, false, height - 40, 12, column.unit === "share" ? [-0.04, 1.04] : null);
@@ -324,7 +343,7 @@ function paretoChart(column, width) {
     if (far > 8) picture.append(svg("line", { x1: point.px, y1: point.py, x2: near, y2: free[1] > point.py ? free[1] : free[3], stroke: colour(point.row.paradigm), "stroke-width": 0.5 }));
     picture.append(svg("text", { x: free[0], y: free[3] - 3, tint: colour(point.row.paradigm), "font-weight": weight }, text));
   }
-  return el("figure", {}, el("figcaption", {}, column.name), picture);
+  return el("figure", {}, el("figcaption", {}, column.name), picture, moreRows(all.length - rows.length));
 }
 section("explorer", "Quality against latency", "Solid: what no other setting of the same paradigm beats in both. Dotted: decoders of one checkpoint. Bold names: what nothing here beats. Bars: 95 % intervals; open diamonds: what theory demands. Hover or tab for the whole configuration; names that would overlap are left out.", (body) => {
   const columns = columnsOf(state.task), room = roomIn(body), width = columns.length === 1 || room < 900 ? room : (room - 32) / 2;
@@ -435,7 +454,7 @@ function redrawOnly(id) {
 section("orders", "In which order", "Across: position in the text. Down: the call at which it took its final value. The darker, the more texts.", () => {
   const rows = chosen().filter((row) => row.order);
   if (!rows.length) return [];
-  return [el("div", { className: "maps" }, ...rows.map((row) => {
+  return [el("div", { className: "maps" }, ...rows.slice(0, state.all ? rows.length : MAPS_SHOWN).map((row) => {
     const { calls, holes, wide, high, shares } = row.order, canvas = el("canvas", { width: wide, height: high, role: "img", "aria-label": `order of ${row.label}` });
     const ink = canvas.getContext("2d");
     ink.fillStyle = colour(row.paradigm);
@@ -444,7 +463,7 @@ section("orders", "In which order", "Across: position in the text. Down: the cal
       if (level) { ink.globalAlpha = level / 9; ink.fillRect(i % wide, Math.floor(i / wide), 1, 1); }
     }
     return el("figure", {}, el("figcaption", {}, dot(row.paradigm), bdi(row.label)), canvas, el("small", {}, el("span", {}, `1–${holes} positions`), el("span", {}, `1–${calls} calls`)));
-  }))];
+  })), moreRows(rows.length - MAPS_SHOWN)].filter(Boolean);
 });
 
 // ---- curves ----------------------------------------------------------------------------------------------------------------
@@ -546,5 +565,5 @@ addEventListener("resize", () => {
   clearTimeout(wait);
   wait = setTimeout(redraw, 120);
 });
-addEventListener("beforeprint", () => { for (const node of document.querySelectorAll("details")) node.open = true; });
+addEventListener("beforeprint", () => { drawAll(); for (const node of document.querySelectorAll("details")) node.open = true; });
 redraw();
