@@ -2,7 +2,7 @@
 // Draws the page from the data it carries. Text from records only ever becomes text nodes, never markup.
 
 const D = JSON.parse(document.getElementById("data").textContent);
-const ROWS_SHOWN = 100, MAPS_SHOWN = 40, CURVES_SHOWN = 40, POINTS_SHOWN = 400, LABELS = 40, PLAY_SECONDS = 8;
+const ROWS_SHOWN = 100, MAPS_SHOWN = 40, CURVES_SHOWN = 40, POINTS_SHOWN = 400, LABELS = 40, PRINTED = 80, PLAY_SECONDS = 8;
 const rowsOf = (task) => D.rows.filter((row) => row.task === task).length;
 const state = { task: D.tasks.reduce((best, task) => (rowsOf(task) > rowsOf(best) ? task : best), D.tasks[0] || ""), batch: "1", device: "", search: "", sort: null, all: false };
 
@@ -565,5 +565,5 @@ addEventListener("resize", () => {
   clearTimeout(wait);
   wait = setTimeout(redraw, 120);
 });
-addEventListener("beforeprint", () => { drawAll(); for (const node of document.querySelectorAll("details")) node.open = true; });
+addEventListener("beforeprint", () => { drawAll(); for (const node of document.querySelectorAll("details")) node.open = node.querySelectorAll("tr").length <= PRINTED; });
 redraw();
