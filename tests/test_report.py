@@ -11,13 +11,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from conftest import ROOT, SMALL, cell
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wordways.derive import quality
 from wordways.folder import sha256
 from wordways.oracles import oracle_lines
-from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, telling, unbeaten
+from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, telling
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
 from wordways.rows import rows_of, series_of
@@ -302,12 +300,3 @@ def test_seeds_that_disagree_are_counted(copy: Path) -> None:
             (copy / "cells" / f"{record.cell}.json").unlink()
     table = quality_table(rows_of(ok(copy))).markdown()
     assert "solved 2 of 3" in table
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12), st.booleans())
-def test_the_front_is_what_no_other_beats(points: list[tuple[float, float]], higher: bool) -> None:
-    def beaten(one: tuple[float, float]) -> bool:
-        worse = [(x, y) for x, y in points if x <= one[0] and (y >= one[1] if higher else y <= one[1])]
-        return any(other != one for other in worse)
-
-    assert unbeaten(points, higher) == sorted({one for one in points if not beaten(one)})

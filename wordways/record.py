@@ -176,11 +176,14 @@ def parse_shared(text: str) -> Any:
             parts[name] = text[start:end]
             rest += [text[place:start], f'"{len(parts)} shared"']
             place = end
-    fields = parse("".join([*rest, text[place:]]))
     marks = [f"{number} shared" for number in range(1, len(parts) + 1)]
-    if not isinstance(fields, dict) or [fields.get(name) for name in parts] != marks:
-        return parse(text)  # not written by us: nothing is where it was looked for
-    return fields | {name: parse_once(part) for name, part in parts.items()}
+    try:
+        fields = parse("".join([*rest, text[place:]]))
+        if isinstance(fields, dict) and [fields.get(name) for name in parts] == marks:
+            return fields | {name: parse_once(part) for name, part in parts.items()}
+    except ValueError:
+        pass
+    return parse(text)  # not written by us: nothing is where it was looked for
 
 
 def parse(text: str) -> Any:

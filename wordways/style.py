@@ -31,7 +31,7 @@ STYLE: Any = {
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "wordways",
-    "savefig.dpi": 200,
+    "savefig.dpi": 150,
 }
 
 
