@@ -104,7 +104,7 @@ def moves(a: Row, b: Row) -> list[Move]:
         one, other = a.over_seeds(value), b.over_seeds(value)
         if one is None or other is None:
             continue
-        ratio = unit in TIMES and min(one.low, other.low) > 0
+        ratio = unit in TIMES and min(one.value, other.value) > 0
         contrast = contrast_of(a, b, *quality) if quality else None
         change = contrast.difference if contrast else quotient(one, other) if ratio else difference(one, other)
         made.append(Move(a.task, a.label, name, one.value, other.value, change, ratio))
@@ -120,8 +120,13 @@ def difference(a: Interval, b: Interval) -> Interval:
 
 
 def quotient(a: Interval, b: Interval) -> Interval:
-    """b / a of two positive rows: the difference of their logarithms."""
-    logs = [replace(x, value=log(x.value), low=log(x.low), high=log(x.high)) for x in (a, b)]
+    """b / a of two positive rows: the difference of their logarithms.
+
+    An interval over few seeds may reach to 0: its lower end is then as many times smaller as its upper end is larger.
+    """
+    lows = [x.low if x.low > 0 else x.value**2 / x.high for x in (a, b)]
+    pairs = zip((a, b), lows, strict=True)
+    logs = [replace(x, value=log(x.value), low=log(low), high=log(x.high)) for x, low in pairs]
     found = difference(*logs)
     return replace(found, value=exp(found.value), low=exp(found.low), high=exp(found.high))
 

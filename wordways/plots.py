@@ -38,7 +38,9 @@ MAPS = 24
 
 
 CAPTIONS = {
-    "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: theory.",
+    "quality_latency": (
+        "Quality against latency per token at batch 1. Bars: 95 % intervals, cut at the frame; diamonds: theory."
+    ),
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
     "design_space": "All decoders of one checkpoint. Line: those that no other beats in both.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
@@ -240,6 +242,8 @@ def quality_against(
             best = unbeaten([(end.x, end.y) for end in points], better(rows, metric))
             axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
         axes.set_xscale("log")
+        if points:  # over few seeds a bar may reach to 0, and would leave no room for the points
+            axes.set_xlim(min(end.x for end in points) / 1.6, max(end.x for end in points) * 1.6)
         if rows[0].first().scores[metric]["unit"] == "share":
             axes.set_ylim(-0.04, 1.04)
         else:
@@ -366,8 +370,8 @@ def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
         shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
         extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
         axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
-        title = fill(lettering(row.label, 60), letters, max_lines=3, placeholder="…")
-        axes.set_title(title, loc="left", color=colour, fontsize=LABEL_PT[1])
+        title = fill(lettering(row.label, 60).replace("_", "_ "), letters, max_lines=3, placeholder="…")
+        axes.set_title(title.replace("_ ", "_"), loc="left", color=colour, fontsize=LABEL_PT[1])
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for number, axes in enumerate(grid.flat[: len(shown)]):

@@ -366,9 +366,9 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
                 )
         kind = row.first().likelihood
         lines += [
-            names | {"measure": name, "value": value, "method": "count", "n": 1} | signed
+            names | {"stratum": "", "measure": name, "unit": "", "value": value, "method": "count", "n": 1} | signed
             for name, value in row.first().budgets.items()
-        ] + ([names | {"measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
+        ] + ([names | {"stratum": "", "measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
 
 

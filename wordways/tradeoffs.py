@@ -37,12 +37,12 @@ def tradeoff_table(rows: Sequence[Row]) -> Table | None:
     parts = " and ".join(f"{part:.0%}" for part in BUDGETS[1:])
     budget, corner = 1e3 * time.value, 1e3 * REFERENCE * time.value
     note = (
-        f"Over each paradigm's settings; the baseline is {rows[0].label}, its E2E {budget:.3g} ms, batch 1. At 99 % and "
-        "95 %: the least E2E, ms, of settings whose interval's lower end reaches that share of the baseline's quality. "
-        f"Within: the best quality of settings whose E2E is at most that, the baseline's and {parts} of it. Behind each "
-        "the setting. Hypervolume: quality times decades of E2E, from the reference point of quality 0 and "
-        f"{corner:.3g} ms, {REFERENCE:g} times the baseline's E2E. In brackets 95 % intervals, {CARRIED}, not corrected "
-        "for the choice among settings. –: no setting does."
+        f"Over each paradigm's settings; the baseline is {rows[0].label}, its E2E {budget:.3g} ms, batch 1. "
+        "At 99 % and 95 %: the least E2E, ms, of settings whose interval's lower end reaches that share of the "
+        "baseline's quality. Within: the best quality of settings whose E2E is at most that, the baseline's and "
+        f"{parts} of it. Behind each the setting. Hypervolume: quality times decades of E2E, from the reference "
+        f"point of quality 0 and {corner:.3g} ms, {REFERENCE:g} times the baseline's E2E. In brackets 95 % intervals, "
+        f"{CARRIED}, not corrected for the choice among settings. –: no setting does."
     )
     return Table(f"tradeoffs_{rows[0].task}", f"Trade-offs, {rows[0].task}", note, pd.DataFrame(frame))
 
