@@ -353,15 +353,17 @@ def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
     calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
     across = min((2 if len(shown) < 9 else 3) * columns, len(shown))
     down = -(-len(shown) // across)
-    width, head, foot, each = WIDTH_IN[columns], 0.42, 0.42, 1.15
+    width, foot, each = WIDTH_IN[columns], 0.42, 1.15
+    letters = int(width / across / letters_in("x", 1)) - 1
+    titles = [fill(lettering(row.label, 60).replace("_", "_ "), letters).replace("_ ", "_") for row, _ in shown]
+    head = 0.13 + line_in(1) * max(title.count("\n") + 1 for title in titles)
     full = head + foot + down * each + (down - 1) * (head + 0.1)
     figure, grid = plt.subplots(down, across, figsize=(width, full), squeeze=False, sharex=True, sharey=True)
     figure.subplots_adjust(left=0.45 / width, right=1 - 0.05 / width, top=1 - head / full, bottom=foot / full)
     figure.subplots_adjust(wspace=0.12, hspace=(head + 0.1) / each)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
-    letters = int(width / across / letters_in("x", 1)) - 1
-    for axes, (row, settled) in zip(grid.flat, shown, strict=False):
+    for axes, title, (row, settled) in zip(grid.flat, titles, shown, strict=False):
         share = np.zeros((calls, holes))
         for one in settled:
             share[np.array(one) - 1, np.arange(len(one))] += 1
@@ -369,9 +371,8 @@ def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
         colour = colours([row.paradigm for row in rows])[row.paradigm]
         shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
         extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
-        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
-        title = fill(lettering(row.label, 60).replace("_", "_ "), letters, max_lines=3, placeholder="…")
-        axes.set_title(title.replace("_ ", "_"), loc="left", color=colour, fontsize=LABEL_PT[1])
+        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent)
+        axes.set_title(title, loc="left", color=colour, fontsize=LABEL_PT[1])
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for number, axes in enumerate(grid.flat[: len(shown)]):
@@ -388,7 +389,7 @@ def panels_with_margin(
 ) -> tuple[Figure, list[Axes]]:
     """Panels `height` inches high, or as high as the names beside one, each with room on its right for the longest."""
     height = max(height, line_in(columns) * min(NAMES, len(set(labels))))
-    page, left, top, bottom, between, least = WIDTH_IN[columns], 0.55, 0.25, 0.4, 0.45, 1.2
+    page, left, top, bottom, between, least = WIDTH_IN[columns], 0.62, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + max(letters_in(lettering(label, margin_letters(columns)), columns) for label in labels)
     across = min(across, count) if page / across - left - margin >= least else 1
     down, width = -(-count // across), page / across - left - margin
