@@ -1,44 +1,68 @@
-"""What a reader can watch: the canvas after every call rebuilt, and the law each token was drawn from."""
+"""Frames and exports: one line a number, the same as in the records; a model card's metadata that the hub can read."""
 
+import shutil
+from pathlib import Path
+
+import pandas as pd
 import pytest
-import torch
-from conftest import PRESETS, VOCABULARY, noise, sampling, suffix_canvas, tiny
+import yaml
+from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from wordways.frames import LIKELIEST, watch
-
-CANVAS = suffix_canvas([[3, 7, 4, 1]], 6)
-SEED = "frames"
-GREEDY = {"diffusion_revised": "decoding.temperature=0.0"}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_what_was_written_rebuilds_every_canvas(preset: str) -> None:
-    paradigm = sampling(preset)
-    wrote, judged = watch(paradigm, CANVAS, noise(SEED))
-    seen = [ids_BL[0].clone() for ids_BL in paradigm.decode(CANVAS, noise(SEED))]
-    assert len(wrote) == len(judged) == len(seen)
-    held = CANVAS.ids_BL[0].clone()
-    at = CANVAS.holes_BL[0].nonzero()[:, 0]
-    for changed, ids_L in zip(wrote, seen, strict=True):
-        for hole, token in changed.items():
-            held[at[hole]] = token
-        assert torch.equal(held, ids_L)
+import wordways
+from wordways.card import model_index
+from wordways.derive import end_to_end, quality
+from wordways.record import read_records
+from wordways.report import write_report
+from wordways.rows import rows_of
+from wordways.signature import parse
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_what_is_written_was_held_for_possible(preset: str) -> None:
-    """A law lies on the hole it is for: greedy, the likeliest token is the one that is written."""
-    paradigm = tiny(preset, GREEDY.get(preset, "paradigm.decoder.temperature=0.0"))
-    wrote, judged = watch(paradigm, CANVAS, noise(SEED))
-    checked = 0
-    for changed, laws in zip(wrote, judged, strict=True):
-        for hole, token in changed.items():
-            if hole in laws and token not in (VOCABULARY.mask, VOCABULARY.eos):  # ends are filled in, too
-                assert laws[hole][0][0] == token
-            checked += hole in laws
-        for guesses in laws.values():
-            shares = [p for _, p in guesses]
-            assert len(shares) == LIKELIEST
-            assert shares == sorted(shares, reverse=True)
-            assert sum(shares) <= 1 + LIKELIEST * 1e-4
-    assert checked > 0
+def test_frames_hold_what_the_records_hold(results: Path) -> None:
+    frames, (records, refused) = wordways.load(results), read_records(results)
+    assert list(frames.cells["cell"]) == [record.cell for record in records]
+    assert set(frames.cells["status"]) == {"ok", "skipped"}
+    assert frames.refused == refused == []
+    for record in records:
+        if record.status != "ok":
+            continue
+        items = frames.items.query("cell == @record.cell and metric == 'accuracy'")
+        overall = quality(record, "accuracy")
+        assert overall is not None
+        assert items["value"].mean() == pytest.approx(overall.value)
+        assert list(items.to_dict("list")["item"]) == record.item_ids
+        timing = frames.timing.query("cell == @record.cell").to_dict("records")
+        assert [line["seconds"] for line in timing] == [x for entry in record.timing for x in end_to_end(entry)]
+    assert set(frames.cells["config.paradigm._target_"].dropna()) == {
+        record.config["paradigm"]["_target_"] for record in records
+    }
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no cells folder"):
+        wordways.load(tmp_path)
+
+
+def test_both_exports_hold_the_same_numbers(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "copy", ignore=shutil.ignore_patterns("report"))
+    write_report(tmp_path / "copy")
+    folder = tmp_path / "copy" / "report"
+    whole, text = pd.read_parquet(folder / "records.parquet"), pd.read_csv(folder / "data.csv")
+    text[["stratum", "unit"]] = text[["stratum", "unit"]].fillna("")
+    pd.testing.assert_frame_equal(whole, text, check_dtype=False)
+    assert not text.duplicated(["task", "row", "stratum", "measure"]).any(), "one line a number"
+    assert (text.dropna(subset="low").eval("low <= value <= high")).all()
+
+
+def test_the_hub_reads_the_card(results: Path) -> None:
+    rows = rows_of(read_records(results)[0])
+    index = yaml.safe_load(model_index(rows))["model-index"]
+    assert [entry["name"] for entry in index] == [row.label for row in rows]
+    for row, entry in zip(rows, index, strict=True):
+        name, found = model_index_to_eval_results([entry])
+        assert name == row.label
+        accuracy = next(one for one in found if one.metric_name == "accuracy (shuffle)")
+        value = row.over_seeds(lambda record: quality(record, "accuracy", "shuffle"))
+        assert value is not None
+        assert accuracy.metric_value == value.value
+        assert accuracy.dataset_type == accuracy.task_name == "list_operations"
+        assert parse(entry["results"][0]["dataset"]["args"]["signature"])["task"] == ["list_operations"]

@@ -208,12 +208,12 @@ def test_a_token_tells_what_else_was_likely(browser: Chrome, page: Path) -> None
 
 def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path) -> None:
     record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "autoregressive")
-    holes = len(record.frames[0]["start"])
+    holes = len(record.replay[0]["start"])
     calls = [
         {"wrote": [[hole, " x"] for hole in range(holes)], "likeliest": []},
         {"wrote": [[0, " y"]], "likeliest": []},
     ]
-    write_record(tmp_path, replace(record, frames=[{**record.frames[0], "calls": calls}]))
+    write_record(tmp_path, replace(record, replay=[{**record.replay[0], "calls": calls}]))
     write_report(tmp_path)
     visit(browser, tmp_path / "report" / "index.html")
     assert len(browser.find_elements(By.CSS_SELECTOR, "#player .token.revised")) == 1
@@ -236,10 +236,10 @@ def hostile(record: Record) -> Record:
     strata = dict.fromkeys(record.strata, HOSTILE)
     samples = [{**sample, "text": HOSTILE + "x" * 10_000, "prompt": HOSTILE} for sample in record.samples]
     calls = [{"wrote": [[0, HOSTILE]], "likeliest": [[0, [[HOSTILE, 0.5]]]]}]
-    frames = [{**frame, "start": [None], "calls": calls} for frame in record.frames]
+    films = [{**film, "start": [None], "calls": calls} for film in record.replay]
     provenance = {**record.provenance, "device": HOSTILE}
     return replace(
-        record, cell=cell_id(config), config=config, strata=strata, samples=samples, frames=frames,
+        record, cell=cell_id(config), config=config, strata=strata, samples=samples, replay=films,
         provenance=provenance, likelihood=None,
     )  # fmt: skip
 

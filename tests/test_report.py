@@ -11,17 +11,17 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from conftest import ROOT, SMALL, cell
-from hypothesis import given
-from hypothesis import strategies as st
 
+from wordways.contrasts import contrast_of, marked
 from wordways.derive import quality
 from wordways.folder import sha256
 from wordways.oracles import oracle_lines
-from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, telling, unbeaten
+from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, save_figures, telling
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
-from wordways.rows import rows_of, series_of
+from wordways.rows import Row, rows_of, series_of
 from wordways.run import run_cell
+from wordways.style import WIDTH_IN
 from wordways.tables import Table, data_frame, quality_table
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
@@ -65,6 +65,57 @@ def test_rebuilding_gives_the_same_bytes(copy: Path) -> None:
     shutil.rmtree(copy / "report")
     write_report(copy)
     assert first == {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_figures_are_as_wide_as_their_columns_and_the_same_every_time(results: Path, tmp_path: Path, columns) -> None:
+    rows = rows_of(ok(results))
+    captions = save_figures(rows, tmp_path / "a", columns)
+    save_figures(rows, tmp_path / "b", columns)
+    for path in (tmp_path / "a").iterdir():
+        content = path.read_bytes()
+        assert content == (tmp_path / "b" / path.name).read_bytes(), path.name
+        assert b"CreationDate" not in content
+        assert b"<dc:date>" not in content
+    for name in captions:
+        points = 72 * WIDTH_IN[columns]
+        assert f'width="{points:.5g}'.rstrip("0") in (tmp_path / "a" / f"{name}.svg").read_text()[:900]
+        assert b"/FontFile2" in (tmp_path / "a" / f"{name}.pdf").read_bytes(), "letters travel with the figure"
+
+
+def test_the_best_are_bold_and_those_not_worse_underlined(copy: Path) -> None:
+    first = next(record for record in ok(copy) if record.config["preset"] == "parallel")
+    size = len(first.item_ids)
+    right = {"best": size, "near": size - 2, "worse": size // 2}
+    records = []
+    for number, (preset, count) in enumerate(right.items()):
+        scores = {"accuracy": {**first.scores["accuracy"], "items": [1] * count + [0] * (size - count)}}
+        config = {**first.config, "preset": preset}
+        strata = dict.fromkeys(first.item_ids, "all")
+        records.append(replace(first, cell=f"{number:016x}", config=config, scores=scores, strata=strata))
+    rows = rows_of(records)
+    table = marked(quality_table(rows), rows)
+    assert table.marks == {(0, 1): "best", (1, 1): "level"}
+    assert "| best | **1.000" in table.markdown()
+    assert "| near | <u>" in table.markdown()
+    assert r"\textbf{1.000 $\pm$" in table.latex()
+    assert r"\underline{" in table.latex()
+    assert "**" not in table.frame.to_csv()
+    assert "Bold: " in table.note
+    level = rows[:2]
+    assert marked(quality_table(level), level) == quality_table(level), "where no row is worse none is marked"
+
+
+def test_three_seeds_all_right_and_all_wrong_are_no_three_items(copy: Path) -> None:
+    first = next(record for record in ok(copy) if record.config["preset"] == "parallel")
+    found = {}
+    for value in (0, 1):
+        scores = {"accuracy": {**first.scores["accuracy"], "items": [value] * len(first.item_ids)}}
+        records = [replace(first, config={**first.config, "seed": seed}, scores=scores) for seed in range(3)]
+        found[value] = Row("x", "parallel", "t", records)
+    contrast = contrast_of(found[0], found[1], "accuracy", "shuffle")
+    assert contrast is not None
+    assert contrast.p == 0, "McNemar would count three pairs: p = .25"
 
 
 def test_what_is_no_longer_made_goes_and_nothing_else(copy: Path) -> None:
@@ -302,12 +353,3 @@ def test_seeds_that_disagree_are_counted(copy: Path) -> None:
             (copy / "cells" / f"{record.cell}.json").unlink()
     table = quality_table(rows_of(ok(copy))).markdown()
     assert "solved 2 of 3" in table
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12), st.booleans())
-def test_the_front_is_what_no_other_beats(points: list[tuple[float, float]], higher: bool) -> None:
-    def beaten(one: tuple[float, float]) -> bool:
-        worse = [(x, y) for x, y in points if x <= one[0] and (y >= one[1] if higher else y <= one[1])]
-        return any(other != one for other in worse)
-
-    assert unbeaten(points, higher) == sorted({one for one in points if not beaten(one)})

@@ -36,7 +36,7 @@ def test_a_table_and_a_row_name_what_shaped_them(results: Path) -> None:
     assert fields["paradigm"] == ["autoregressive", "masked_infill", "parallel", "diffusion"]
     assert fields["budget"] == ["20x16"]
     assert fields["seed"] == ["0-1"]
-    assert fields["items"] == ["40"]
+    assert fields["items"] == ["120"], "40 of each of three operations"
     assert fields["dtype"] == ["float32"]
     assert fields["cells"][0].startswith("6/")
     one = next(row for row in rows if row.label == "diffusion_k2")

@@ -1,6 +1,7 @@
 """Every row against the first, on identical items: differences, their intervals, p-values adjusted for their number."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -8,8 +9,8 @@ import pandas as pd
 from wordways import derive
 from wordways.record import Record
 from wordways.rows import Row
-from wordways.stats import Contrast, holm, paired, paired_pooled
-from wordways.tables import Table, quality_columns
+from wordways.stats import LEVEL, Contrast, holm, paired, paired_means, paired_pooled
+from wordways.tables import Mark, Table, quality_columns
 
 
 def contrast_table(rows: Sequence[Row]) -> Table | None:
@@ -43,6 +44,39 @@ def contrast_table(rows: Sequence[Row]) -> Table | None:
     return Table(f"contrasts_{task}", f"Contrasts, {task}", note, pd.DataFrame(frame))
 
 
+MARKS_NOTE = (
+    " Bold: a column's best. Underlined: not significantly worse (paired with the best on identical items or seeds, "
+    "Holm over the column, p at least .05), which does not show that it is as good. Unmarked: columns where no row is "
+    "worse."
+)
+
+
+def marked(table: Table, rows: Sequence[Row]) -> Table:
+    """A quality table whose best rows are marked; as it was where no column tells them apart."""
+    marks: dict[tuple[int, int], Mark] = {}
+    for column, (_, metric, stratum) in enumerate(quality_columns(rows), start=1):
+        marks |= {(line, column): mark for line, mark in marks_of(rows, metric, stratum).items()}
+    return replace(table, marks=marks, note=table.note + MARKS_NOTE) if marks else table
+
+
+def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
+    """The best, and those not significantly worse; nobody where none is worse."""
+    sign = 1 if rows[0].first().scores[metric]["higher_is_better"] else -1
+    found = {i: row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for i, row in enumerate(rows)}
+    values = {i: sign * interval.value for i, interval in found.items() if interval is not None}
+    top = max(values.values(), default=0)
+    best = [i for i, value in values.items() if value == top]
+    pairs = {i: contrast_of(rows[best[0]], rows[i], metric, stratum) for i in values if i not in best}
+    compared = {i: contrast.p for i, contrast in pairs.items() if contrast is not None}
+    adjusted = dict(zip(compared, holm(list(compared.values())), strict=True))
+    level = [i for i, p in adjusted.items() if p >= 1 - LEVEL]
+    if len(level) == len(adjusted):
+        return {}
+    marks: dict[int, Mark] = dict.fromkeys(best, "best")
+    marks.update(dict.fromkeys(level, "level"))
+    return marks
+
+
 def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast | None:
     """Over the seeds both have, where they are several; else over the items of the one record both have."""
     seeds = [{record.config["seed"]: record for record in row.records} for row in (first, second)]
@@ -53,7 +87,7 @@ def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast 
     value = partial(derive.quality, metric=metric, stratum=stratum)
     values = [(value(a), value(b)) for a, b in pairs]
     known = [(a.value, b.value) for a, b in values if a is not None and b is not None]
-    return paired([a for a, _ in known], [b for _, b in known]) if len(known) > 1 else None
+    return paired_means([a for a, _ in known], [b for _, b in known]) if len(known) > 1 else None
 
 
 def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contrast | None:

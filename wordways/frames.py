@@ -1,84 +1,81 @@
-"""What stood on the canvas after every call, and what the model held for likely: what a reader can watch.
+"""Records as tidy frames: one line a number, for a notebook and for other people's tables."""
 
-A hook keeps the laws a call gives for open holes; the yielded canvas says what was written, taken back, revised.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import pandas as pd
 
-from paradigms.base import Canvas, Noise, Paradigm
-from wordways.text import Text
-from wordways.trace import judged_places
-
-LIKELIEST = 5
-WHOLE = 1024  # calls x holes up to which every hole's law is kept at every call; beyond, those of what was written
-DIGITS = 4
-
-Guesses = list[tuple[int, float]]  # token and probability, the likeliest first
+from wordways.record import Record, holds_records, read_records
+from wordways.rows import Row, flatten, rows_of
+from wordways.tables import data_frame
 
 
-@torch.inference_mode()
-def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[int, int]], list[dict[int, Guesses]]]:
-    """Of a canvas of one row, for every call: the holes it changed and their tokens; what each hole it judged may be.
+@dataclass(frozen=True)
+class Frames:
+    """cells: a line a record, with all its settings. items: a line a score of a text. timing: a line a timed repeat.
 
-    The law is the model's own, before temperature, penalties and guidance.
+    numbers: a line a number of the report's tables and more, over seeds, with interval, method and theory. refused: a
+    line for each file that is not a record.
     """
-    laws: dict[int, Guesses] = {}
 
-    def keep(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
-        place_W = judged_places(args, named, paradigm.vocabulary.mask)[0].tolist()
-        logits_WV = (
-            logits_BWV[0].double().index_fill(-1, torch.tensor(paradigm.never(), device=logits_BWV.device), -torch.inf)
-        )
-        best = logits_WV.softmax(-1).topk(min(LIKELIEST, logits_WV.shape[-1]))
-        for place, p, token in zip(place_W, best.values.tolist(), best.indices.tolist(), strict=True):
-            laws[place] = [(t, round(q, DIGITS)) for t, q in zip(token, p, strict=True)]
-
-    at = canvas.holes_BL[0].nonzero()[:, 0].tolist()
-    handle, wrote, judged, before = (
-        paradigm.backbone.register_forward_hook(keep, with_kwargs=True),
-        [],
-        [],
-        canvas.ids_BL[0],
-    )
-    try:
-        for ids_BL in paradigm.decode(canvas, noise):
-            changed = [hole for hole, place in enumerate(at) if ids_BL[0, place] != before[place]]
-            wrote.append({hole: int(ids_BL[0, at[hole]]) for hole in changed})
-            judged.append({hole: laws[place] for hole, place in enumerate(at) if place in laws})
-            laws.clear()
-            before = ids_BL[0].clone()
-    finally:
-        handle.remove()
-    return wrote, judged
+    cells: pd.DataFrame
+    items: pd.DataFrame
+    timing: pd.DataFrame
+    numbers: pd.DataFrame
+    refused: list[str]
 
 
-def entry(
-    text: Text, item: str, canvas: Canvas, calls: tuple[Sequence[Mapping[int, int]], Sequence[Mapping[int, Guesses]]]
-) -> dict[str, Any]:
-    """As a record keeps it, in words; null is a hole."""
+def load(results: str | Path) -> Frames:
+    """The frames of a results folder. Raises ValueError where it holds no records."""
+    if not holds_records(Path(results)):
+        raise ValueError(f"{results}: holds no cells folder")
+    records, refused = read_records(Path(results))
+    rows = rows_of(records)
+    return Frames(cells_frame(records, rows), items_frame(records), timing_frame(records), data_frame(rows), refused)
 
-    def word(token: int) -> str | None:
-        return None if token == text.vocabulary.mask else text.piece(token)
 
-    wrote, judged = calls
-    start = canvas.ids_BL[0][canvas.holes_BL[0]].tolist()
-    everything = len(start) * len(wrote) <= WHOLE
-    return {
-        "item": item,
-        "start": [word(token) for token in start],
-        "calls": [
+def cells_frame(records: Sequence[Record], rows: Sequence[Row]) -> pd.DataFrame:
+    labels = {id(record): (row.task, row.label, row.paradigm) for row in rows for record in row.records}
+    lines: list[dict[str, Any]] = []
+    for record in records:
+        task, label, paradigm = labels.get(id(record), (None, None, None))
+        names = {"cell": record.cell, "status": record.status, "reason": record.reason}
+        names |= {"task": task, "row": label, "paradigm": paradigm}
+        names |= {name: record.config.get(name) for name in ("preset", "seed")}
+        machine = {name: record.provenance.get(name) for name in ("device", "threads", "commit", "started")}
+        settings = {f"config.{name}": value for name, value in flatten(record.config).items()}
+        lines.append(names | machine | dict(record.budgets) | settings)
+    return pd.DataFrame(lines)
+
+
+def items_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """Scores by text; of a metric that is no mean of texts, what its sums are made of stays in the records."""
+    parts = [
+        pd.DataFrame(
             {
-                "wrote": [[hole, word(token)] for hole, token in changed.items()],
-                "likeliest": [
-                    [hole, [[word(token), p] for token, p in guesses]]
-                    for hole, guesses in laws.items()
-                    if everything or hole in changed
-                ],
+                "cell": record.cell,
+                "item": record.item_ids,
+                "stratum": [record.strata[item] for item in record.item_ids],
+                "metric": metric,
+                "value": entry["items"],
             }
-            for changed, laws in zip(wrote, judged, strict=True)
-        ],
-    }
+        )
+        for record in records
+        for metric, entry in record.scores.items()
+        if entry.get("items")
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def timing_frame(records: Sequence[Record]) -> pd.DataFrame:
+    lines = [
+        {"cell": record.cell}
+        | {name: entry[name] for name in ("workload", "batch", "first", "useful_tokens", "useful_chars", "peak_bytes")}
+        | {"repeat": number, "calls": len(durations), "seconds": sum(durations) / 1e9}
+        for record in records
+        for entry in record.timing
+        for number, durations in enumerate(entry["repeats_ns"])
+    ]
+    return pd.DataFrame(lines)

@@ -11,7 +11,7 @@ import torch
 
 from paradigms.base import Canvas, Paradigm
 from tasks.base import Example, Task
-from wordways import frames
+from wordways import replay
 from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
 from wordways.noise import SeededNoise
@@ -251,11 +251,11 @@ def watched(subject: Subject) -> list[dict[str, Any]]:
         firsts.setdefault(example.stratum, index)
     canvases = {index: subject.blank([index]) for index in firsts.values()}
     return [
-        frames.entry(
+        replay.entry(
             subject.text,
             subject.examples[index].id,
             canvas,
-            frames.watch(subject.paradigm, canvas, subject.noise([index])),
+            replay.watch(subject.paradigm, canvas, subject.noise([index])),
         )
         for index, canvas in canvases.items()
     ]

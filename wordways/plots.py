@@ -1,6 +1,7 @@
 """Figures from records: direct labels, one colour a paradigm, vector and raster, the same bytes every time."""
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ from wordways.rows import Row, colours, series_of
 from wordways.stats import Interval
 from wordways.style import LABEL_PT, STYLE, UNDATED, WIDTH_IN, Columns, lettering, letters_in, line_in, margin_letters
 from wordways.tables import quality_columns
+from wordways.tradeoffs import unbeaten
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
 
@@ -36,7 +38,9 @@ MAPS = 24
 
 
 CAPTIONS = {
-    "quality_latency": "Quality against latency per token at batch 1. Bars: 95 % intervals; diamonds: theory.",
+    "quality_latency": (
+        "Quality against latency per token at batch 1. Bars: 95 % intervals, cut at the frame; diamonds: theory."
+    ),
     "quality_calls": "Quality against the backbone calls that writing a text takes.",
     "design_space": "All decoders of one checkpoint. Line: those that no other beats in both.",
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
@@ -100,13 +104,15 @@ def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict
 
 
 def save(figure: Figure, path: Path) -> None:
-    """In vectors and in pixels; these in 256 colours, a third of the size and to the eye the same."""
-    for ending, undated in UNDATED.items():
-        figure.savefig(path.with_name(f"{path.name}.{ending}"), metadata=undated)
-    pixels = io.BytesIO()
-    figure.savefig(pixels, format="png")
+    """In vectors, an SVG without its indents; in pixels, 256 colours, a third of the size and to the eye the same."""
+    drawn = {}
+    for ending in ("pdf", "svg", "png"):
+        figure.savefig(whole := io.BytesIO(), format=ending, metadata=UNDATED.get(ending))
+        drawn[ending] = whole
     plt.close(figure)
-    image = Image.open(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    path.with_name(f"{path.name}.pdf").write_bytes(drawn["pdf"].getvalue())
+    path.with_name(f"{path.name}.svg").write_bytes(re.sub(rb"\n +", b"\n", drawn["svg"].getvalue()))
+    image = Image.open(drawn["png"]).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     image.save(path.with_name(f"{path.name}.png"), optimize=True)
 
 
@@ -179,15 +185,6 @@ def design_space(rows: Sequence[Row], columns: Columns) -> Figure | None:
     return quality_against(most, any_text, "latency per token, ms", 1e3, columns, front=True)
 
 
-def unbeaten(points: Sequence[tuple[float, float]], higher_is_better: bool) -> list[tuple[float, float]]:
-    """The Pareto front: of (cost, quality) those than which no other is as cheap and better, cheapest first."""
-    sign, kept = 1 if higher_is_better else -1, []
-    for cost, quality in sorted(points, key=lambda point: (point[0], -sign * point[1])):
-        if not kept or sign * quality > sign * kept[-1][1]:
-            kept.append((cost, quality))
-    return kept
-
-
 def better(rows: Sequence[Row], metric: str) -> bool:
     """Is more of it better?"""
     return rows[0].first().scores[metric]["higher_is_better"]
@@ -245,6 +242,8 @@ def quality_against(
             best = unbeaten([(end.x, end.y) for end in points], better(rows, metric))
             axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
         axes.set_xscale("log")
+        if points:  # over few seeds a bar may reach to 0, and would leave no room for the points
+            axes.set_xlim(min(end.x for end in points) / 1.6, max(end.x for end in points) * 1.6)
         if rows[0].first().scores[metric]["unit"] == "share":
             axes.set_ylim(-0.04, 1.04)
         else:
@@ -253,7 +252,7 @@ def quality_against(
         axes.set_ylabel(metric)
         plain_ticks(axes)
         label_ends(axes, list(points), better(rows, metric), columns)
-    for axes in panels[-min(len(panels), 2) :]:
+    for axes in panels[-across_of(panels) :]:
         axes.set_xlabel(label)
     return figure
 
@@ -354,15 +353,17 @@ def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
     calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
     across = min((2 if len(shown) < 9 else 3) * columns, len(shown))
     down = -(-len(shown) // across)
-    width, head, foot, each = WIDTH_IN[columns], 0.34, 0.42, 1.15
+    width, foot, each = WIDTH_IN[columns], 0.42, 1.15
+    letters = int(width / across / letters_in("x", 1)) - 1
+    titles = [fill(lettering(row.label, 60).replace("_", "_ "), letters).replace("_ ", "_") for row, _ in shown]
+    head = 0.13 + line_in(1) * max(title.count("\n") + 1 for title in titles)
     full = head + foot + down * each + (down - 1) * (head + 0.1)
     figure, grid = plt.subplots(down, across, figsize=(width, full), squeeze=False, sharex=True, sharey=True)
     figure.subplots_adjust(left=0.45 / width, right=1 - 0.05 / width, top=1 - head / full, bottom=foot / full)
     figure.subplots_adjust(wspace=0.12, hspace=(head + 0.1) / each)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
-    letters = int(width / across / letters_in("x", columns)) - 1
-    for axes, (row, settled) in zip(grid.flat, shown, strict=False):
+    for axes, title, (row, settled) in zip(grid.flat, titles, shown, strict=False):
         share = np.zeros((calls, holes))
         for one in settled:
             share[np.array(one) - 1, np.arange(len(one))] += 1
@@ -370,9 +371,8 @@ def order_map(rows: Sequence[Row], columns: Columns) -> Figure | None:
         colour = colours([row.paradigm for row in rows])[row.paradigm]
         shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
         extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
-        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
-        title = fill(lettering(row.label, 2 * letters), letters)
-        axes.set_title(title, loc="left", color=colour, fontweight="bold", fontsize=LABEL_PT[columns])
+        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent)
+        axes.set_title(title, loc="left", color=colour, fontsize=LABEL_PT[1])
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for number, axes in enumerate(grid.flat[: len(shown)]):
@@ -389,7 +389,7 @@ def panels_with_margin(
 ) -> tuple[Figure, list[Axes]]:
     """Panels `height` inches high, or as high as the names beside one, each with room on its right for the longest."""
     height = max(height, line_in(columns) * min(NAMES, len(set(labels))))
-    page, left, top, bottom, between, least = WIDTH_IN[columns], 0.55, 0.25, 0.4, 0.45, 1.2
+    page, left, top, bottom, between, least = WIDTH_IN[columns], 0.62, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + max(letters_in(lettering(label, margin_letters(columns)), columns) for label in labels)
     across = min(across, count) if page / across - left - margin >= least else 1
     down, width = -(-count // across), page / across - left - margin
@@ -401,6 +401,11 @@ def panels_with_margin(
         x, y = column * page / across + left, full - top - height - row * (height + between)
         panels.append(figure.add_axes((x / page, y / full, width / page, height / full)))
     return figure, panels
+
+
+def across_of(panels: Sequence[Axes]) -> int:
+    """How many stand beside each other."""
+    return len({round(axes.get_position().x0, 6) for axes in panels})
 
 
 def scaled(interval: Interval, scale: float) -> Interval:

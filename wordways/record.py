@@ -20,7 +20,7 @@ FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
-OPTIONAL = {"instances", "frames"}
+OPTIONAL = {"instances", "replay"}
 SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, and what follows them in a file
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +43,7 @@ class Record:
     trace: Mapping[str, Any] | None
     samples: list[Mapping[str, Any]]
     instances: Mapping[str, str] = field(default_factory=dict)
-    frames: list[Mapping[str, Any]] = field(default_factory=list)
+    replay: list[Mapping[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:
@@ -177,11 +177,14 @@ def parse_shared(text: str) -> Any:
             parts[name] = text[start:end]
             rest += [text[place:start], f'"{len(parts)} shared"']
             place = end
-    fields = parse("".join([*rest, text[place:]]))
     marks = [f"{number} shared" for number in range(1, len(parts) + 1)]
-    if not isinstance(fields, dict) or [fields.get(name) for name in parts] != marks:
-        return parse(text)  # not written by us: nothing is where it was looked for
-    return fields | {name: parse_once(part) for name, part in parts.items()}
+    try:
+        fields = parse("".join([*rest, text[place:]]))
+        if isinstance(fields, dict) and [fields.get(name) for name in parts] == marks:
+            return fields | {name: parse_once(part) for name, part in parts.items()}
+    except ValueError:
+        pass
+    return parse(text)  # not written by us: nothing is where it was looked for
 
 
 def parse(text: str) -> Any:

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from wordways.contrasts import contrast_table
+from wordways.card import model_index
+from wordways.compare import compare
+from wordways.contrasts import contrast_table, marked
 from wordways.efficiency import efficiency_table
+from wordways.escape import in_markdown
 from wordways.folder import rebuilt
 from wordways.oracles import oracle_lines
 from wordways.page import page_of
@@ -28,17 +32,23 @@ from wordways.tables import (
     quality_table,
     speed_table,
 )
+from wordways.tradeoffs import tradeoff_table
+
+if TYPE_CHECKING:
+    from wordways.style import Columns
+
+PAGE = 100  # lines
 
 
-def write_report(results: Path) -> str:
+def write_report(results: Path, columns: "Columns" = 2) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
     records, refused = read_records(results)
     with rebuilt(results / "report") as folder:
-        shown = build(results.resolve().name, records, refused, folder)
+        shown = build(results.resolve().name, records, refused, folder, columns)
     return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
 
 
-def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path) -> list[str]:
+def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path, columns: "Columns") -> list[str]:
     """Writes every table, every figure and the page into an empty folder; returns what a terminal should show."""
     from wordways.claims import claims_of
     from wordways.plots import save_figures, save_series
@@ -46,7 +56,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     rows, shown, page, by_task = rows_of(records), [], [f"# {name}", ""], {}
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        made = [quality_table(group), speed_table(group), contrast_table(group)]
+        made = [marked(quality_table(group), group), speed_table(group), tradeoff_table(group), contrast_table(group)]
         made += [likelihood_table(group), law_table(group), budget_table(group), efficiency_table(group)]
         tables = [replace(table, signature=signature(group)) for table in made if table is not None]
         by_task[task] = tables
@@ -54,15 +64,18 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         for table in tables:
             save_table(table, folder)
             page.append(table.markdown())
-        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder).items()]
-    page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder).items()]
+        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder, columns).items()]
+    page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder, columns).items()]
     if rows:
-        write_atomically(folder / "data.csv", data_frame(rows).to_csv(index=False))
+        numbers = data_frame(rows)
+        write_atomically(folder / "data.csv", numbers.to_csv(index=False))
+        numbers.to_parquet(folder / "records.parquet", index=False, compression="zstd")
+        write_atomically(folder / "model-index.yaml", model_index(rows))
     lines = oracle_lines(records)
     if lines:
         table = replace(oracle_table(lines), signature=signature(rows))
         save_table(table, folder)
-        page.append(table.markdown())
+        page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
         write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
     missing = missing_lines(records) + [f"not a record: {reason}" for reason in refused]
@@ -74,8 +87,10 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
 
 
 def save_table(table: Table, folder: Path) -> None:
+    """As Markdown, as CSV, and as LaTeX where it fits on a page."""
     write_atomically(folder / f"{table.name}.md", table.markdown())
-    write_atomically(folder / f"{table.name}.tex", table.latex())
+    if len(table.frame) <= PAGE:
+        write_atomically(folder / f"{table.name}.tex", table.latex())
     write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
 
 
@@ -84,7 +99,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="wordways-report", description="Rebuilds tables and figures from records alone."
     )
-    parser.add_argument("results", type=Path, help="a results folder: the one that holds cells/")
+    parser.add_argument(
+        "results", type=Path, nargs="+", help="a results folder: the one that holds cells/; of two, what moved"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="of two folders: the comparison as CSV")
+    parser.add_argument("--columns", type=int, choices=(1, 2), default=2, help="a page's, that figures are as wide as")
     parser.add_argument(
         "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
     )
@@ -92,17 +111,36 @@ def main() -> None:
     arguments = parser.parse_args()
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
-    if not holds_records(arguments.results):
-        print(f"wordways-report: {arguments.results}: holds no cells folder", file=sys.stderr)
-        sys.exit(2)
-    if arguments.pack:
-        print(pack(arguments.results))
-        return
-    if arguments.oracles:
-        for line in oracle_lines(read_records(arguments.results)[0]):
+    folders = arguments.results
+    if len(folders) > 2 or (arguments.out and len(folders) < 2):
+        refuse("one folder, or two and --out FILE")
+    for folder in folders:
+        if not holds_records(folder):
+            refuse(f"{folder}: holds no cells folder")
+    if len(folders) == 2:
+        print(write_comparison(folders[0], folders[1], arguments.out))
+    elif arguments.pack:
+        print(pack(folders[0]))
+    elif arguments.oracles:
+        for line in oracle_lines(read_records(folders[0])[0]):
             print(json.dumps(line, sort_keys=False))
     else:
-        print(write_report(arguments.results))
+        print(write_report(folders[0], arguments.columns))
+
+
+def write_comparison(a: Path, b: Path, out: Path | None) -> str:
+    """Markdown: what moved between two folders; the same as CSV into `out`."""
+    read = [read_records(folder) for folder in (a, b)]
+    table, only = compare(read[0][0], read[1][0])
+    if out is not None:
+        write_atomically(out, table.frame.to_csv(index=False))
+    only += [f"not a record: {reason}" for _, refused in read for reason in refused]
+    return "\n".join([f"A: {a}, B: {b}", "", table.markdown(), *(f"- {in_markdown(line)}" for line in only)])
+
+
+def refuse(reason: str) -> NoReturn:
+    print(f"wordways-report: {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -253,7 +253,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         timing=timed,
         trace=trace_entry(subject, alone),
         samples=samples(text.task, examples, texts),
-        frames=watched(subject),
+        replay=watched(subject),
     )
 
 

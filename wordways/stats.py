@@ -113,25 +113,29 @@ class Contrast:
 
 
 def paired(first: Sequence[float], second: Sequence[float], groups: Sequence[str] = ()) -> Contrast:
-    """Over items or seeds that both have: Student's t on the differences; for shares of 1 McNemar's p-value.
+    """Over items that both have: Student's t on the differences; for shares of 1 McNemar's p-value.
 
     groups: the instance of every item, where some share one; then t, clustered, for both.
     """
-    differences = [b - a for a, b in zip(first, second, strict=True)]
-    interval = clustered(differences, groups) if groups else mean(differences)
     if groups:
-        p = clustered_p(differences, groups)
-    elif set(first) | set(second) <= {0, 1}:
-        p = mcnemar(first, second)
-    elif len(set(differences)) == 1:
-        p = float(differences[0] == 0)
-    else:
-        p = t_test(differences)
-    return Contrast(replace(interval, method=f"paired {interval.method}"), p)
+        differences = [b - a for a, b in zip(first, second, strict=True)]
+        interval = clustered(differences, groups)
+        return Contrast(replace(interval, method=f"paired {interval.method}"), clustered_p(differences, groups))
+    found = paired_means(first, second)
+    return replace(found, p=mcnemar(first, second)) if set(first) | set(second) <= {0, 1} else found
+
+
+def paired_means(first: Sequence[float], second: Sequence[float]) -> Contrast:
+    """Over seeds that both have, or whatever has a mean: Student's t on the differences, though every one be 0 or 1."""
+    differences = [b - a for a, b in zip(first, second, strict=True)]
+    interval = mean(differences)
+    return Contrast(replace(interval, method=f"paired {interval.method}"), t_test(differences))
 
 
 def t_test(differences: Sequence[float]) -> float:
     """Two-sided p-value of a mean of 0, Student's t: scipy's ttest_1samp without its 0.3 ms of checks."""
+    if len(set(differences)) == 1:
+        return float(differences[0] == 0)
     n = len(differences)
     t = np.mean(differences) / (np.std(differences, ddof=1) / n**0.5)
     return float(2 * stdtr(n - 1, -abs(t)))

@@ -31,7 +31,7 @@ STYLE: Any = {
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "wordways",
-    "savefig.dpi": 200,
+    "savefig.dpi": 150,
 }
 
 
@@ -47,7 +47,7 @@ def letters_in(text: str, columns: Columns) -> float:
 
 def margin_letters(columns: Columns) -> int:
     """The longest name that leaves a panel 1.2 inches wide its place."""
-    return min(60, int((WIDTH_IN[columns] - 1.95) / letters_in("x", columns)))
+    return min(60, int((WIDTH_IN[columns] - 2.02) / letters_in("x", columns)))
 
 
 def lettering(text: str, most: int) -> str:

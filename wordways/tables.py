@@ -1,9 +1,9 @@
 """Tables from records: quality beside theory, speed, and every cell that did not run, with its reason."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -15,6 +15,10 @@ from wordways.rows import Row
 from wordways.signature import signature
 from wordways.stats import Interval
 
+Mark = Literal["best", "level"]
+IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
+IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
+WIDE = 6  # columns, beyond which letters and gaps shrink
 SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
 
 
@@ -27,6 +31,7 @@ class Table:
     note: str
     frame: pd.DataFrame
     signature: str = ""
+    marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)  # by line and column
 
     def plain(self) -> str:
         """Aligned, for a terminal."""
@@ -34,11 +39,13 @@ class Table:
         return "\n".join([self.title, shown.to_string(index=False), self.note, *self.signature.splitlines(), ""])
 
     def markdown(self) -> str:
-        def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(in_markdown(str(cell)) for cell in cells) + " |"
+        def line(cells: Sequence[str], number: int = -1) -> str:
+            forms = [IN_MARKDOWN[self.marks.get((number, column), "")] for column in range(len(cells))]
+            shown = [form.format(in_markdown(str(cell))) for form, cell in zip(forms, cells, strict=True)]
+            return "| " + " | ".join(shown) + " |"
 
         rule = ["---", *["---:"] * (len(self.frame.columns) - 1)]
-        body, note = [line(row) for row in self.frame.to_numpy()], in_markdown(self.note)
+        body, note = [line(row, number) for number, row in enumerate(self.frame.to_numpy())], in_markdown(self.note)
         signed = ["", f"`{self.signature}`"] if self.signature else []
         return "\n".join(
             [
@@ -56,13 +63,20 @@ class Table:
 
     def latex(self) -> str:
         """A booktabs table, everything in it escaped."""
-        lines = [[in_latex(str(cell)) for cell in row] for row in self.frame.to_numpy()]
+        lines = [
+            [
+                IN_LATEX[self.marks.get((number, column), "")].format(in_latex(str(cell)))
+                for column, cell in enumerate(row)
+            ]
+            for number, row in enumerate(self.frame.to_numpy())
+        ]
         heading, *body = [" & ".join(row) + r" \\" for row in [[in_latex(str(c)) for c in self.frame.columns], *lines]]
         signed = rf" \texttt{{{in_latex(self.signature, breaks='|+')}}}" if self.signature else ""
         return "\n".join(
             [
                 r"\begin{table}",
                 r"\centering",
+                *([r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if len(self.frame.columns) > WIDE else []),
                 rf"\caption{{{in_latex(f'{self.title}. {self.note}')}{signed}}}",
                 rf"\label{{tab:{in_label(self.name)}}}",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.frame.columns) - 1)}}}",
@@ -352,9 +366,9 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
                 )
         kind = row.first().likelihood
         lines += [
-            names | {"measure": name, "value": value, "method": "count", "n": 1} | signed
+            names | {"stratum": "", "measure": name, "unit": "", "value": value, "method": "count", "n": 1} | signed
             for name, value in row.first().budgets.items()
-        ] + ([names | {"measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
+        ] + ([names | {"stratum": "", "measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
 
 

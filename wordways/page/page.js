@@ -133,7 +133,7 @@ function headlineColumns() {
       const found = qualityOf(row, column.name);
       if (!found) return ["–"];
       const [value, low, high, theory, holds] = found, half = share((high - low) / 2, column.unit);
-      const parts = [share(value, column.unit), el("span", { className: "of" }, ` ±${half}`)];
+      const parts = [el("span", { className: row.marks[column.name] || "" }, share(value, column.unit)), el("span", { className: "of" }, ` ±${half}`)];
       if (theory !== undefined && theory !== null) {
         parts.push(el("span", { className: holds ? "of" : "miss", title: "what theory demands" }, ` [${round(theory, 4)}]${holds ? "" : " ✗"}`));
       }

@@ -50,6 +50,11 @@ def payload(
     groups = {task: [row for row in rows if row.task == task] for task in tasks}
     settings = Settings()
     shown = [row_entry(row, groups[row.task], settings) for row in rows]
+    for task, (quality, *_) in tables.items():
+        of_task = [entry for entry in shown if entry["task"] == task]
+        for (line, column), mark in quality.marks.items():
+            if mark and line < len(of_task):  # the data's own line stands last
+                of_task[line]["marks"][str(quality.frame.columns[column])] = mark
     for entry, found in zip(shown, orders(rows), strict=True):
         entry["order"] = found
     kept_tables = within(
@@ -124,6 +129,7 @@ def row_entry(row: Row, group: Sequence[Row], settings: Settings) -> dict[str, A
         "seeds": [record.config["seed"] for record in row.records],
         "training": first.provenance["training"],
         "q": quality,
+        "marks": {},
         "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
         "m": {name: found[0] for name, found in measures.items() if found and not name.startswith("tokens_per_second")},
         "perToken": measures["latency_per_token"],
@@ -199,16 +205,16 @@ def players(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str, Any
         for row in group:
             record = row.first()
             asked = {sample["id"]: sample for sample in record.samples}
-            for frames in record.frames:
+            for film in record.replay:
                 entry = {
                     "label": row.label,
                     "paradigm": row.paradigm,
-                    "start": frames["start"],
-                    "calls": [[call["wrote"], call["likeliest"]] for call in frames["calls"]],
-                    "ms": durations(record, frames),
+                    "start": film["start"],
+                    "calls": [[call["wrote"], call["likeliest"]] for call in film["calls"]],
+                    "ms": durations(record, film),
                 }
-                prompt = {k: asked.get(frames["item"], {}).get(k, "")[:LONGEST] for k in ("prompt", "suffix", "target")}
-                play = plays.setdefault(frames["item"], {"item": frames["item"], **prompt, "of": [], "left": 0})
+                prompt = {k: asked.get(film["item"], {}).get(k, "")[:LONGEST] for k in ("prompt", "suffix", "target")}
+                play = plays.setdefault(film["item"], {"item": film["item"], **prompt, "of": [], "left": 0})
                 room -= len(canonical(entry))
                 if room >= 0:
                     play["of"].append(entry)
@@ -218,10 +224,10 @@ def players(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str, Any
     return found
 
 
-def durations(record: Record, frames: Mapping[str, Any]) -> list[float]:
+def durations(record: Record, film: Mapping[str, Any]) -> list[float]:
     """Milliseconds of every call: this text's where it was timed, else what a call of the timed ones takes."""
-    calls, timed = len(frames["calls"]), derive.alone(record)
-    place = record.item_ids.index(frames["item"])
+    calls, timed = len(film["calls"]), derive.alone(record)
+    place = record.item_ids.index(film["item"])
     own = [entry for entry in timed if entry["first"] == place]
     if own:
         return [round(median(of_call) / 1e6, 4) for of_call in zip(*own[0]["repeats_ns"], strict=True)]

@@ -1,0 +1,140 @@
+"""Whatever stands in a record is shown as text or refused by name: nothing is executed, nothing breaks a format."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordways.contrasts import marked
+from wordways.escape import in_latex, in_markdown, one_line
+from wordways.record import Record, read_records, write_record
+from wordways.report import write_report
+from wordways.rows import rows_of
+from wordways.signature import signature
+from wordways.style import WIDTH_IN, lettering, letters
+from wordways.tables import quality_table
+
+NAMES = (
+    r"\input{/etc/passwd} {\ ^_~#$%& $\alpha$",
+    "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "[here](javascript:alert(1)) **bold** `code` | x",
+    "\N{BICYCLE} Straße \u05e9\u05dc\u05d5\u05dd \u202egnp.exe\u202c",
+    "x" * 10_000 + "\n\x1b[31mred\x07\x00",
+)
+
+
+def renamed(results: Path, to: Path) -> list[Record]:
+    """A folder whose every preset has another hostile name, and whose texts are hostile and long."""
+    shutil.copytree(results, to, ignore=shutil.ignore_patterns("report", "cells"))
+    presets = list(dict.fromkeys(record.config["preset"] for record in read_records(results)[0]))
+    for record in read_records(results)[0]:
+        name = NAMES[presets.index(record.config["preset"])]
+        samples = [{**sample, "text": NAMES[1] + "y" * 10_000} for sample in record.samples]
+        device = {**record.provenance, "device": f"{NAMES[1]}|seed:9"}
+        changed = replace(record, config={**record.config, "preset": name}, samples=samples, provenance=device)
+        write_record(to, changed)
+    return [record for record in read_records(to)[0] if record.status == "ok"]
+
+
+@pytest.fixture
+def hostile(results: Path, tmp_path: Path) -> list[Record]:
+    return renamed(results, tmp_path / "hostile")
+
+
+def whole(latex: str) -> bool:
+    """Environments closed, as many cells on every line, no special that is not escaped."""
+    body = latex[latex.index(r"\toprule") : latex.index(r"\bottomrule")]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    cells = {len(re.findall(r"(?<!\\)&", line)) for line in lines}
+    opened, closed = (re.findall(rf"\\{word}{{(\w+)}}", latex) for word in ("begin", "end"))
+    bare = re.sub(r"\\[a-zA-Z]+|\\[{}_#$%&\\]|\$\\(pm|times)\$", "", latex)
+    braces = [bare[: i + 1].count("{") - bare[: i + 1].count("}") for i in range(len(bare))]
+    return (
+        len(cells) == 1
+        and opened == closed[::-1]
+        and not set("#$%^~_") & set(bare.replace("tab:quality_list_operations", ""))
+        and min(braces) == 0 == braces[-1]
+    )
+
+
+def table_of(records: list[Record]):
+    rows = rows_of(records)
+    return replace(marked(quality_table(rows), rows), signature=signature(rows))
+
+
+def test_latex_of_hostile_names_is_whole(hostile: list[Record]) -> None:
+    latex = table_of(hostile).latex()
+    assert whole(latex)
+    assert r"\textbackslash{}input\{/etc/passwd\}" in latex
+    assert "[U+202E]" in latex.replace("{[}", "[").replace("{]}", "]")
+
+
+@given(st.text(max_size=60))
+def test_any_text_becomes_whole_latex_and_one_line_of_markdown(text: str) -> None:
+    cell = f"\\begin{{x}}\\toprule\n{in_latex(text)} & 1 \\\\\n\\bottomrule\\end{{x}}"
+    assert whole(cell)
+    shown = in_markdown(text)
+    assert "\n" not in shown
+    assert "<" not in shown
+    assert not re.search(r"(?<!\\)(\\\\)*\|", shown)
+
+
+def test_pdflatex_compiles_it(hostile: list[Record], results: Path, tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not on PATH: the structure alone was checked")
+    if not subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).stdout:
+        pytest.skip("pdflatex has no booktabs here: the structure alone was checked")
+    tables = [table_of(records).latex() for records in (hostile, rows_records(results))]
+    tables = [table.replace("x" * 1000, "") for table in tables]
+    source = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + "\n".join(tables)
+    (tmp_path / "t.tex").write_text(source + "\n\\end{document}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-2000:]
+
+
+def rows_records(results: Path) -> list[Record]:
+    return [record for record in read_records(results)[0] if record.status == "ok"]
+
+
+def test_a_report_of_hostile_records_is_text(hostile: list[Record], tmp_path: Path) -> None:
+    shown = write_report(tmp_path / "hostile")
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    folder = tmp_path / "hostile" / "report"
+    for path in folder.glob("*.md"):
+        text = path.read_text()
+        assert not re.search(r"<(?!/?u>)[a-z/]", text), path.name
+        assert not re.search(r"\]\((?!quality|order|latency|design|oracles|error|accumulated)", text), path.name
+    for path in folder.glob("*.svg"):
+        assert "<script" not in path.read_text()
+    assert len(hostile) == 6
+
+
+def test_names_are_drawn_in_letters_the_font_has() -> None:
+    for name in NAMES:
+        drawn = lettering(name, 40)
+        assert len(drawn) <= 40
+        assert {ord(letter) for letter in drawn} <= letters()
+    assert set(WIDTH_IN) == {1, 2}
+
+
+def test_lines_are_one_and_steer_nothing() -> None:
+    assert one_line("a\r\nb\u2028c\x1b[2J\u202e") == "a b c[U+001B][2J[U+202E]"
+
+
+def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "old", ignore=shutil.ignore_patterns("report"))
+    first, second, third, *_ = sorted((tmp_path / "old" / "cells").iterdir())
+    first.write_text(first.read_text().replace('"schema":1', '"schema":0'))
+    second.write_text(second.read_text().replace('"trace":', '"track":', 1))
+    third.write_text(third.read_text().replace('"seed":0', '"seed":NaN', 1))
+    shown = write_report(tmp_path / "old")
+    assert f"{first.name}: schema 0, this version reads schema 1" in shown
+    assert f"{second.name}: lacks trace" in shown
+    assert f"{third.name}: not readable as JSON (NaN is not a value)" in shown
