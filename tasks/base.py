@@ -18,6 +18,7 @@ class Example:
     """One thing to write: `target` goes between `prompt` and `suffix`.
 
     references: all texts a metric compares with.  stratum: the group in which the example is counted.
+    demands: what a text must say, one by one, for metrics that look for it.
     instance: what it was made from, where several examples share that; they are then not independent.
     draft: what stands in the holes at first, where they are not empty: as many tokens as the target has.
     """
@@ -30,6 +31,7 @@ class Example:
     stratum: str = ""
     instance: str = ""
     draft: str = ""
+    demands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def score(self, example: Example, text: str) -> dict[str, float]:
-        """Every metric's value for one written text."""
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
+        """Every metric's value for one written text, but of those that judge it among others."""
 
     @abstractmethod
     def nats(self, example: Example, text: str) -> float | None:

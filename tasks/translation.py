@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -91,7 +91,7 @@ class Translation(Task):
         """Holds 99.7 % of training targets at 4,000 pieces; a function of the prompt, so no length is given away."""
         return math.ceil(1.25 * prompt_tokens) + 8
 
-    def score(self, example: Example, text: str) -> dict[str, float]:
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
         return {metric.name: metric.item(text, example.references) for metric in self.metrics}
 
     def nats(self, example: Example, text: str) -> None:
