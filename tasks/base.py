@@ -13,6 +13,10 @@ Split = Literal["train", "valid", "test"]
 Holes = Literal["suffix", "span", "scattered"]
 
 
+class Alphabet(tuple[str, ...]):
+    """All characters of a task's texts, where they are what a text is written in."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One thing to write: `target` goes between `prompt` and `suffix`.
@@ -80,6 +84,9 @@ class Task(ABC):
     not_for_training: ClassVar[frozenset[str]]
     """Names of its settings that choose test data only."""
 
+    fill_in_the_middle: bool = False
+    """Is a suffix laid before the holes, behind the prompt, for paradigms that only write to the right?"""
+
     strata: Sequence[str]
     """The groups its examples fall into."""
 
@@ -94,8 +101,13 @@ class Task(ABC):
         """The same examples in the same order at every call, from number `first` on."""
 
     @abstractmethod
-    def vocabulary(self) -> Sequence[str] | int:
-        """All words, where they are known and stand between spaces; else how many pieces to learn from its texts."""
+    def vocabulary(self) -> Sequence[str] | Alphabet | int:
+        """All words, where they are known and stand between spaces, or all characters; else how many pieces."""
+
+    def texts(self) -> Iterable[str]:
+        """What pieces are learned from: the training data."""
+        for example in self.examples("train"):
+            yield from (example.prompt, example.target, example.suffix)
 
     @abstractmethod
     def room(self, prompt_tokens: int) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from paradigms.base import Canvas, Paradigm
-from tasks.base import Example, Task
+from tasks.base import Alphabet, Example, Task
 from tasks.metrics.base import Metric
 from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
@@ -200,7 +200,10 @@ def auroc(above: Sequence[float], below: Sequence[float]) -> float:
 def nats_of(
     subject: Subject, examples: Sequence[Example], batch: int, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats."""
+    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats.
+
+    Where tokens are no words also its bytes, which are the same for every tokenizer.
+    """
     text, paradigm = subject.text, subject.paradigm
     of = replace(subject, examples=list(examples), rows=text.encode(examples))
     found: dict[int, tuple[float | None, ...]] = {}
@@ -220,7 +223,9 @@ def nats_of(
     columns = [list(column) for column in zip(*(found[index] for index in range(len(examples))), strict=True)]
     nats, se, tokens, exact = columns
     law = [text.task.nats(example, example.target) for example in examples]
-    return {
+    own_words = isinstance(vocabulary := text.task.vocabulary(), Sequence) and not isinstance(vocabulary, Alphabet)
+    size = {} if own_words else {"bytes": [len(example.target.encode()) for example in examples]}
+    return size | {
         "kind": kind,
         "nats": nats,
         "se": se,

@@ -251,6 +251,8 @@ def likelihood_table(rows: Sequence[Row]) -> Table:
             for stratum in row.first().groups():
                 measured = row.over_seeds(partial(value, stratum=stratum))
                 cells[stratum] = beside_theory(measured, 3, theory.get((name, stratum)))
+            if law and "bytes" in law:
+                cells["bits/byte"] = beside_theory(row.over_seeds(likelihoods.bits_per_byte), 3, None)
             frame.append(cells)
     note = (
         "Nats a token of the reference text and its end, ± half a 95 % interval over texts. exact: the law that is "
@@ -319,6 +321,10 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
         ]
         found += [
             (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(likelihoods.nats_per_token, stratum=stratum)))
+            for stratum in strata
+        ]
+        found += [
+            (stratum, "bits_per_byte", "bits", 1, row.over_seeds(partial(likelihoods.bits_per_byte, stratum=stratum)))
             for stratum in strata
         ]
         found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in data_measures(rows)]
