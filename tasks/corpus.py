@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from tasks.base import Example, Setting, Split, Task, Theory
 
+pc: Any = pyarrow.compute  # makes its functions as it is imported, where no type checker sees them
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 LONGEST = 10_000  # characters of a text that is taken whole: attention over more would fill any memory
@@ -136,6 +137,10 @@ def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
     kept = table.select_columns(list(columns.values())).rename_columns({b: a for a, b in columns.items() if a != b})
     for name in columns:
         for number, chunk in enumerated(kept.data.column(name)):
+            try:
+                chunk.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise ValueError(f"{said}: column {columns[name]} cannot be read ({error})") from None
             check_chunk(chunk, number, columns[name], said)
     return kept.select_columns(list(columns))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow.compute as pc
 
 from tasks.base import Alphabet, Example, Split
 from tasks.corpus import (
@@ -21,6 +20,7 @@ from tasks.corpus import (
     check_pieces,
     enumerated,
     find,
+    pc,
     published,
     read_file,
 )
@@ -70,9 +70,9 @@ class Windows(RealText):
             lone = [path for path in lone if path.name != "SOURCE.txt"]
             if len(lone) != 1:
                 return filled(read_file("text", "data", find(folder, f"{split}.txt")), f"data={folder}: {split}")
-            return share(filled(read_file("text", "data", lone[0]), f"data={lone[0]}"), split)
+            return share(read_file("text", "data", lone[0]), split, f"data={lone[0]}")
         if self.name.endswith(".txt"):
-            return share(filled(read_file("text", "name", self.name), f"name={self.name}"), split)
+            return share(read_file("text", "name", self.name), split, f"name={self.name}")
         table = published(self.name, self.revision, HUB_SPLITS[split], self.subset)
         return filled(table, f"name={self.name}")
 
@@ -104,7 +104,7 @@ class Windows(RealText):
     @cached_property
     def ends(self) -> dict[Split, Any]:
         """Where each line ends, in characters from the beginning: one number a line is all that is kept in memory."""
-        counts = {
+        counts: dict[Split, list[Any]] = {
             split: [pc.utf8_length(chunk).to_numpy() for _, chunk in enumerated(self.tables[split].data.column("text"))]
             for split in SPLITS
         }
@@ -147,11 +147,11 @@ def filled(table: Any, said: str) -> Any:
     return table.select_columns(["text"])
 
 
-def share(table: Any, split: Split) -> Any:
+def share(table: Any, split: Split, said: str) -> Any:
     first, last = (round(part * len(table)) for part in SHARES[split])
     if first == last:
-        raise ValueError(f"data: {len(table)} lines are too few to be split")
-    return table.select(range(first, last))
+        raise ValueError(f"{said}: {len(table)} lines are too few to be split")
+    return filled(table.select(range(first, last)), f"{said}: {split}")
 
 
 def spans(text: str) -> Sequence[tuple[int, int]]:

@@ -164,6 +164,8 @@ class Kept(Sequence[Encoded]):
     def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
         room, ends, *counts = self.numbers[self.ends[index] :][:6].tolist()
         rest = iter(self.numbers[self.ends[index] + 6 : self.ends[index + 1]].tolist())
         prompt, target, suffix, draft = (list(itertools.islice(rest, count)) for count in counts)
