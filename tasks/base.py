@@ -13,11 +13,16 @@ Split = Literal["train", "valid", "test"]
 Holes = Literal["suffix", "span", "scattered"]
 
 
+class Alphabet(tuple[str, ...]):
+    """All characters of a task's texts, where they are what a text is written in."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One thing to write: `target` goes between `prompt` and `suffix`.
 
     references: all texts a metric compares with.  stratum: the group in which the example is counted.
+    demands: what a text must say, one by one, for metrics that look for it.
     instance: what it was made from, where several examples share that; they are then not independent.
     draft: what stands in the holes at first, where they are not empty: as many tokens as the target has.
     """
@@ -30,6 +35,7 @@ class Example:
     stratum: str = ""
     instance: str = ""
     draft: str = ""
+    demands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,9 @@ class Task(ABC):
     not_for_training: ClassVar[frozenset[str]]
     """Names of its settings that choose test data only."""
 
+    fill_in_the_middle: bool = False
+    """Is a suffix laid before the holes, behind the prompt, for paradigms that only write to the right?"""
+
     strata: Sequence[str]
     """The groups its examples fall into."""
 
@@ -92,8 +101,13 @@ class Task(ABC):
         """The same examples in the same order at every call, from number `first` on."""
 
     @abstractmethod
-    def vocabulary(self) -> Sequence[str] | int:
-        """All words, where they are known and stand between spaces; else how many pieces to learn from its texts."""
+    def vocabulary(self) -> Sequence[str] | Alphabet | int:
+        """All words, where they are known and stand between spaces, or all characters; else how many pieces."""
+
+    def texts(self) -> Iterable[str]:
+        """What pieces are learned from: the training data."""
+        for example in self.examples("train"):
+            yield from (example.prompt, example.target, example.suffix)
 
     @abstractmethod
     def room(self, prompt_tokens: int) -> int | None:
@@ -103,8 +117,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def score(self, example: Example, text: str) -> dict[str, float]:
-        """Every metric's value for one written text."""
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
+        """Every metric's value for one written text, but of those that judge it among others."""
 
     @abstractmethod
     def nats(self, example: Example, text: str) -> float | None:

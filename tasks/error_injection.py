@@ -60,7 +60,7 @@ class Injected(Task):
         words = self.task.vocabulary()
         return [] if isinstance(words, int) else words
 
-    def score(self, example: Example, text: str) -> dict[str, float]:
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
         """accuracy: the wrapped task's; the rates compare each word with the target's, before and after."""
         right, draft, words = example.target.split(), self.draft_of(example).split(), text.split()
         words += [""] * (len(right) - len(words))

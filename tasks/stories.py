@@ -136,7 +136,7 @@ class Stories(Drawn):
     def vocabulary(self) -> Sequence[str]:
         return [*WORDS, *PEOPLE, *THINGS, *PLACES]
 
-    def score(self, example: Example, text: str) -> dict[str, float]:
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
         """accuracy: 1 where all of it can happen and what is said is true; grammatical: where all are sentences.
 
         Of a continuation also the share of consistent sentences, whether its ending is true, and how it repeats itself.

@@ -124,3 +124,22 @@ def test_nats_per_token_weighs_by_tokens() -> None:
     record = replace(RECORD, strata={"a": "x", "b": "x"}, likelihood=law)
     assert value(likelihoods.nats_per_token(record, "x")) == pytest.approx(8 / 5)
     assert likelihoods.nats_per_token(record, "z") is None
+
+
+def test_items_without_a_value_are_left_out() -> None:
+    entry = {"unit": "share", "higher_is_better": True, "items": [None, 0.5], "data": [None, 0.25]}
+    record = replace(RECORD, scores={"edit_similarity": entry})
+    assert value(derive.quality(record, "edit_similarity")) == 0.5
+    assert derive.quality(record, "edit_similarity", "x") is None
+    assert value(derive.quality_of_data(record, "edit_similarity", "y")) == 0.25
+    assert derive.quality_of_data(record, "edit_similarity", "x") is None
+
+
+def test_a_pooled_metric_of_the_data_comes_from_its_sums() -> None:
+    entry = {"unit": "share", "higher_is_better": True, "items": [None, 0.5], "data": [0.5, 1]}
+    entry |= {"statistics": [[0, 0], [1, 2]], "data_statistics": [[1, 2], [4, 4]]}
+    record = replace(RECORD, strata={"a": "x", "b": "x"}, scores={"distinct_1": entry})
+    assert value(derive.quality_of_data(record, "distinct_1", "x")) == pytest.approx(5 / 6)
+    assert value(derive.quality(record, "distinct_1", "x")) == 0.5
+    empty = replace(record, scores={"distinct_1": entry | {"statistics": [[0, 0], [0, 0]]}})
+    assert derive.quality(empty, "distinct_1", "x") is None

@@ -1,37 +1,178 @@
-"""Metrics are the reference library's, on any text, item by item and pooled."""
+"""Metrics are the reference libraries' where there are any, their formulas where not, item by item and pooled."""
 
+from collections import Counter
+
+import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+from rouge_score.rouge_scorer import RougeScorer
+from scipy.stats import entropy
 
 from tasks.metrics import METRICS
 from tasks.metrics.adapter import as_evaluate
+from tasks.metrics.slots import SAYINGS, slot_and_value
 
 WORDS = st.lists(st.sampled_from(["the", "cat", "a", "Straße", "sat.", "on", "🚲", "…", "mat"]), max_size=12).map(
     " ".join
 )
 PAIRS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8)
+SEVERAL = st.lists(WORDS, min_size=1, max_size=4)
+TEXTS = st.lists(WORDS, min_size=2, max_size=8)
+often = settings(max_examples=200, deadline=None)
 
 
-def pooled(name: str, pairs: list[tuple[str, str]]) -> float:
+def pooled(name: str, pairs: list[tuple[str, str]]) -> float | None:
     rows = [METRICS[name].statistics(text, [reference]) for text, reference in pairs]
     return METRICS[name].value([sum(column) for column in zip(*rows, strict=True)])
 
 
+def over(name: str, texts: list[str]) -> float | None:
+    rows = METRICS[name].rows(texts, [()] * len(texts))
+    return METRICS[name].value([sum(column) for column in zip(*rows, strict=True)])
+
+
 @given(PAIRS)
-@settings(max_examples=200, deadline=None)
-def test_pooled_bleu_and_chrf_are_sacrebleus(pairs: list[tuple[str, str]]) -> None:
+@often
+def test_pooled_metrics_are_sacrebleus(pairs: list[tuple[str, str]]) -> None:
     texts, references = [list(side) for side in zip(*pairs, strict=True)]
-    assert abs(pooled("bleu", pairs) - sacrebleu.corpus_bleu(texts, [references]).score) < 1e-9
-    assert abs(pooled("chrf", pairs) - sacrebleu.corpus_chrf(texts, [references]).score) < 1e-9
+    bleu = sacrebleu.corpus_bleu(texts, [references])
+    assert pooled("bleu", pairs) == pytest.approx(bleu.score)
+    assert pooled("chrf", pairs) == pytest.approx(sacrebleu.corpus_chrf(texts, [references]).score)
+    assert pooled("length_ratio", pairs) == (bleu.sys_len / bleu.ref_len if bleu.ref_len else None)
 
 
-@given(WORDS, WORDS)
-@settings(max_examples=200, deadline=None)
-def test_single_texts_are_sacrebleus(text: str, reference: str) -> None:
-    assert METRICS["bleu"].item(text, [reference]) == sacrebleu.sentence_bleu(text, [reference]).score
-    assert METRICS["chrf"].item(text, [reference]) == sacrebleu.sentence_chrf(text, [reference]).score
-    assert METRICS["accuracy"].item(text, [reference]) == float(text == reference)
+@given(WORDS, SEVERAL)
+@often
+def test_single_texts_are_the_libraries(text: str, references: list[str]) -> None:
+    assert METRICS["bleu"].item(text, references) == sacrebleu.sentence_bleu(text, references).score
+    assert METRICS["chrf"].item(text, references) == sacrebleu.sentence_chrf(text, references).score
+    for name in ("accuracy", "exact_match"):
+        assert METRICS[name].item(text, references) == float(text in references)
+
+
+@given(WORDS, SEVERAL)
+@often
+def test_rouge_l_is_rouge_scores(text: str, references: list[str]) -> None:
+    expected = RougeScorer(["rougeL"]).score_multi(references, text)["rougeL"].fmeasure
+    countable = any(letter.isascii() and letter.isalnum() for letter in "".join([text, *references]))
+    assert METRICS["rouge_l"].item(text, references) == (expected if countable else None)
+
+
+@given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=3))
+@often
+def test_edit_similarity_is_rapidfuzzs(text: str, references: list[str]) -> None:
+    pairs = [(text, reference) for reference in references if len(text) + len(reference)]
+    expected = [1 - Levenshtein.distance(a, b) / max(len(a), len(b)) for a, b in pairs]
+    assert METRICS["edit_similarity"].item(text, references) == pytest.approx(max(expected, default=None))
+
+
+@given(TEXTS)
+@often
+def test_self_bleu_is_sacrebleus_against_all_others(texts: list[str]) -> None:
+    each = [sacrebleu.sentence_bleu(text, texts[:i] + texts[i + 1 :]).score for i, text in enumerate(texts)]
+    rows = METRICS["self_bleu"].rows(texts, [()] * len(texts))
+    assert [score for score, _ in rows] == pytest.approx(each)
+    assert over("self_bleu", texts) == pytest.approx(sum(each) / len(each))
+
+
+@given(TEXTS)
+@often
+def test_distinct_ngrams_are_counted_over_the_set(texts: list[str]) -> None:
+    for order in (1, 2):
+        split = [text.split() for text in texts]
+        grams = [tuple(words[i : i + order]) for words in split for i in range(len(words) - order + 1)]
+        expected = len(set(grams)) / len(grams) if grams else None
+        assert over(f"distinct_{order}", texts) == (None if expected is None else pytest.approx(expected))
+
+
+@given(WORDS)
+@often
+def test_entropy_is_scipys(text: str) -> None:
+    counts = list(Counter(text.split()).values())
+    expected = float(entropy(counts, base=2)) if counts else None
+    assert METRICS["unigram_entropy"].item(text, ()) == (
+        None if expected is None else pytest.approx(expected, abs=1e-9)
+    )
+
+
+def test_what_has_no_value_has_none() -> None:
+    for name in ("rouge_l", "edit_similarity", "length_ratio"):
+        assert METRICS[name].item("", [""]) is None, name
+        assert METRICS[name].item("a", ["a"]) == 1, name
+    assert METRICS["edit_similarity"].item("a", []) is None
+    assert METRICS["coverage"].item("a dog", []) is None
+    assert METRICS["slot_error_rate"].item("a pub", []) is None
+    assert METRICS["distinct_2"].item("word", ()) is None
+    assert METRICS["unigram_entropy"].item(" ", ()) is None
+    assert over("self_bleu", ["alone"]) is None
+    for metric in METRICS.values():
+        row = metric.statistics("", [] if metric.of_demands else [""])
+        assert metric.value(row) is not None or not any(row), "what has no value adds nothing"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("A man throws a frisbee to his dogs.", 3),
+        ("The dog catches the FRISBEE he had thrown!", 3),
+        ("Two men threw a ball.", 1),
+        ("throwaway dogma", 0),
+        ("", 0),
+    ],
+)
+def test_coverage_counts_forms_of_words(sentence: str, found: int) -> None:
+    assert METRICS["coverage"].item(sentence, ["dog", "frisbee", "throw"]) == pytest.approx(found / 3)
+
+
+EAGLE = (
+    "name[The Eagle]", "eatType[pub]", "food[Fast food]", "priceRange[less than £20]", "customer rating[1 out of 5]",
+    "area[riverside]", "familyFriendly[no]", "near[Café Rouge]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        (
+            "The Eagle is a cheap fast food pub by the river near Cafe Rouge. It is poorly rated and not for families.",
+            0,
+        ),
+        ("The Eagle is a pub.", 6),
+        ("", 8),
+        (
+            "The Eagle, an expensive fast-food pub by the river near Café Rouge: one star, adults only.",
+            1,
+        ),
+        (
+            "The Eagle is a cheap fast food pub on the riverside near Café Rouge, rated 5 out of 5 and child friendly.",
+            2,
+        ),
+        (
+            "The Eagle: pub, burgers, under £20, rating 1 out of 5 stars, in the city centre by the river, no kids, "
+            "near Café Rouge",
+            1,
+        ),
+    ],
+)
+def test_slot_errors_are_missing_wrong_and_added(text: str, errors: int) -> None:
+    assert METRICS["slot_error_rate"].statistics(text, EAGLE) == [errors, 8]
+
+
+def test_slots_that_nobody_asked_for_are_errors_but_a_restaurant_is_not() -> None:
+    metric, asked = METRICS["slot_error_rate"], ["name[The Golden Curry]", "eatType[coffee shop]"]
+    assert metric.statistics("The Golden Curry is a coffee shop.", asked) == [0, 2]
+    assert metric.statistics("The Golden Curry is a restaurant and a coffee shop.", asked) == [0, 2]
+    assert metric.statistics("The Golden Curry is a cheap coffee shop with curry.", asked) == [2, 2]
+
+
+def test_a_demand_is_a_slot_with_its_value() -> None:
+    assert slot_and_value(" customer rating[3 out of 5] ") == ("customer rating", "3 out of 5")
+    with pytest.raises(ValueError, match=r"^'cheap': must be written slot\[value\]$"):
+        METRICS["slot_error_rate"].item("", ["cheap"])
+    assert METRICS["slot_error_rate"].item("red", ["colour[red]"]) == 1, "what nobody knows how to say is missing"
+    assert len(SAYINGS) == 6
 
 
 def test_through_the_evaluate_interface_with_signature() -> None:
@@ -41,3 +182,15 @@ def test_through_the_evaluate_interface_with_signature() -> None:
     assert "tok:13a" in result["signature"]
     assert f"version:{sacrebleu.__version__}" in result["signature"]
     assert as_evaluate(METRICS["accuracy"]).compute(predictions=texts, references=references)["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_every_metric_goes_through_evaluate(name: str) -> None:
+    metric, texts = METRICS[name], ["The Eagle is a pub", "", "a pub a pub a pub"]
+    references = [["name[The Eagle]"], ["eatType[pub]", "name[x]"], ["a[pub]"]]
+    found = as_evaluate(metric).compute(predictions=texts, references=references)
+    rows = metric.rows(texts, references)
+    assert found == {
+        name: metric.value([sum(column) for column in zip(*rows, strict=True)]), "signature": metric.signature()
+    }  # fmt: skip
+    assert metric.__doc__

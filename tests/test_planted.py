@@ -51,7 +51,7 @@ def accuracy(paradigm: Paradigm, text: Text, operation: str, noise: type = Seede
     with torch.inference_mode():
         ids_BL = deque(paradigm.decode(canvas, noise(0, [e.id for e in asked], CPU)), maxlen=1).pop()
     for example, ids_L, holes_L in zip(asked, ids_BL, canvas.holes_BL, strict=True):
-        right += task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"]
+        right += task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"] or 0
     return right / ITEMS
 
 

@@ -1,7 +1,7 @@
 """Layout, tokenizers and the stream of batches."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ class Sentences(Task):
     def room(self, prompt_tokens: int) -> int:
         return 2 * prompt_tokens
 
-    def score(self, example: Example, text: str) -> dict[str, float]:
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
         return {"accuracy": float(text == example.target)}
 
     def nats(self, example: Example, text: str) -> None:

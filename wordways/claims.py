@@ -47,7 +47,8 @@ def beyond_data(row: Row, metric: str, stratum: str) -> Interval | None:
     if "data" not in entry:
         return None
     chosen = row.first().places.get(stratum, ())
-    return mean([entry["items"][i] - entry["data"][i] for i in chosen])
+    pairs = [(entry["items"][i], entry["data"][i]) for i in chosen]
+    return mean([own - data for own, data in pairs if own is not None and data is not None])
 
 
 OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {

@@ -94,7 +94,10 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
     one, other = (record.scores.get(metric) for record in (first, second))
     if one is None or other is None or first.item_ids != second.item_ids:
         return None
-    chosen = first.places.get(stratum, [])
+    both = (one.get("statistics", one["items"]), other.get("statistics", other["items"]))
+    chosen = [i for i in first.places.get(stratum, []) if all(known(values[i]) for values in both)]
+    if not chosen:
+        return None
     if "statistics" in one:
         from tasks.metrics import METRICS
 
@@ -102,3 +105,8 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
         return paired_pooled(sums[0], sums[1], METRICS[metric].value)
     items = [[entry["items"][i] for i in chosen] for entry in (one, other)]
     return paired(items[0], items[1], first.shared_instances(chosen))
+
+
+def known(value: float | Sequence[float] | None) -> bool:
+    """Has an item a value, or sums that add to one?"""
+    return value is not None and (not isinstance(value, Sequence) or any(value))

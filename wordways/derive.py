@@ -26,10 +26,11 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     if entry is None or not chosen:
         return None
     if "statistics" in entry:
-        from tasks.metrics import METRICS
-
-        return pooled([entry["statistics"][i] for i in chosen], METRICS[metric].value)
+        return of_sums(metric, [entry["statistics"][i] for i in chosen])
+    chosen = [i for i in chosen if entry["items"][i] is not None]
     items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
+    if not items:
+        return None
     if groups:
         return clustered(items, groups)
     if set(items) <= {0, 1}:
@@ -40,9 +41,19 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
 @remembered
 def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | None:
     """The metric of the references themselves, where its values say something only beside theirs."""
-    values = record.scores.get(metric, {}).get("data")
-    chosen = record.places.get(stratum, ())
-    return mean([values[i] for i in chosen]) if values and chosen else None
+    entry, chosen = record.scores.get(metric, {}), record.places.get(stratum, ())
+    if "data_statistics" in entry:
+        return of_sums(metric, [entry["data_statistics"][i] for i in chosen])
+    values = [entry["data"][i] for i in chosen if entry["data"][i] is not None] if "data" in entry else []
+    return mean(values) if values else None
+
+
+def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
+    """A pooled metric over the texts that have a value; None where no text has."""
+    from tasks.metrics import METRICS
+
+    rows = [row for row in rows if any(row)]
+    return pooled(rows, METRICS[metric].value) if rows else None
 
 
 def alone(record: Record) -> list[Timing]:

@@ -97,13 +97,29 @@ def minus(first: Sequence[float | None] | None, second: Sequence[float | None] |
     return [None if a is None or b is None else a - b for a, b in pairs]
 
 
-def per_token(record: Record, stratum: str, values: Sequence[float | None] | None) -> Interval | None:
-    """Of values by likelihood item: their sum over the sum of tokens; None where any is unknown."""
+def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None:
+    """Sum of nats / ln 2 over sum of bytes of the texts, their ends' nats included: comparable across tokenizers.
+
+    None where tokens are words, which nobody would spell.
+    """
+    law = record.likelihood or {}
+    if "bytes" not in law:
+        return None
+    return per_token(record, stratum, [nats / math.log(2) for nats in law["nats"]], "bytes")
+
+
+def per_token(
+    record: Record, stratum: str | None, values: Sequence[float | None] | None, unit: str = "tokens"
+) -> Interval | None:
+    """Of values by likelihood item: their sum over the sum of tokens; None where any is unknown.
+
+    stratum: None for all.
+    """
     law = record.likelihood
     if law is None or not values:
         return None
-    items = zip(law["item_ids"], values, law["tokens"], strict=True)
-    found = [(value, tokens) for item, value, tokens in items if record.strata[item] == stratum]
+    items = zip(law["item_ids"], values, law[unit], strict=True)
+    found = [(value, tokens) for item, value, tokens in items if stratum in (None, record.strata[item])]
     rows = [(value, tokens) for value, tokens in found if value is not None]
     if not rows or len(rows) < len(found):
         return None

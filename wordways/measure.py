@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from paradigms.base import Canvas, Paradigm
-from tasks.base import Example, Task
+from tasks.base import Alphabet, Example, Task
+from tasks.metrics.base import Metric
 from wordways import replay
 from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
@@ -104,27 +105,47 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dic
     judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
     result = {}
     for metric in task.metrics:
-        entry = {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
-        entry["items"] = [tidy(values[metric.name]) for values in judged]
+        entry: dict[str, Any] = {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
+        known = [list(example.demands if metric.of_demands else example.references) for example in examples]
+        if metric.of_sets:
+            values = [metric.value(row) for row in within_strata(metric, examples, texts)]
+        else:
+            values = [of_text[metric.name] for of_text in judged]
+        entry["items"] = list(map(tidy, values))
+        targets = [example.target for example in examples]
         if metric.beside_data:
-            entry["data"] = [tidy(metric.item(example.target, ())) for example in examples]
+            rows = within_strata(metric, examples, targets)
+            entry["data"] = [tidy(metric.value(row)) for row in rows]
+            if metric.pooled:
+                entry["data_statistics"] = [list(map(tidy, row)) for row in rows]
         if metric.pooled:
             from tasks.metrics.adapter import (
                 as_evaluate,
             )  # loads `evaluate`, seconds that plain accuracies need not wait
 
-            references = [list(example.references) for example in examples]
-            pooled = as_evaluate(metric).compute(predictions=list(texts), references=references)
-            entry |= {"value": pooled[metric.name], "signature": pooled["signature"]}
-            sums = [metric.statistics(text, known) for text, known in zip(texts, references, strict=True)]
-            entry["statistics"] = [[tidy(number) for number in row] for row in sums]
+            pooled = as_evaluate(metric).compute(predictions=list(texts), references=known)
+            entry["value"] = pooled[metric.name]
+            entry["statistics"] = [list(map(tidy, row)) for row in within_strata(metric, examples, texts)]
+        if metric.pooled or metric.signature():
+            entry["signature"] = metric.signature()
         result[metric.name] = entry
     return result
 
 
-def tidy(value: float) -> float | int:
-    """Whole numbers as such: a record of zeros and ones stays small."""
-    return int(value) if value == int(value) else value
+def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[str]) -> list[list[float]]:
+    """What each text adds to a metric's sums, judged among the texts of its stratum."""
+    found: list[list[float]] = [[] for _ in examples]
+    for stratum in dict.fromkeys(example.stratum for example in examples):
+        places = [place for place, example in enumerate(examples) if example.stratum == stratum]
+        asked = [examples[i].demands if metric.of_demands else examples[i].references for i in places]
+        for place, row in zip(places, metric.rows([texts[i] for i in places], asked), strict=True):
+            found[place] = row
+    return found
+
+
+def tidy(value: float | None) -> float | int | None:
+    """Whole numbers as such: a record of zeros and ones stays small. None stays what has no value."""
+    return int(value) if value is not None and value == int(value) else value
 
 
 @torch.inference_mode()
@@ -180,7 +201,10 @@ def auroc(above: Sequence[float], below: Sequence[float]) -> float:
 def nats_of(
     subject: Subject, examples: Sequence[Example], batch: int, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats."""
+    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats.
+
+    Where tokens are no words also its bytes, which are the same for every tokenizer.
+    """
     text, paradigm = subject.text, subject.paradigm
     of = replace(subject, examples=list(examples), rows=text.encode(examples))
     found: dict[int, tuple[float | None, ...]] = {}
@@ -200,7 +224,9 @@ def nats_of(
     columns = [list(column) for column in zip(*(found[index] for index in range(len(examples))), strict=True)]
     nats, se, tokens, exact = columns
     law = [text.task.nats(example, example.target) for example in examples]
-    return {
+    own_words = isinstance(vocabulary := text.task.vocabulary(), Sequence) and not isinstance(vocabulary, Alphabet)
+    size = {} if own_words else {"bytes": [len(example.target.encode()) for example in examples]}
+    return size | {
         "kind": kind,
         "nats": nats,
         "se": se,

@@ -74,9 +74,16 @@ def outermost(n: int) -> tuple[int, float]:
     return below, float(1 - 2 * stats.binom.cdf(below, n, 0.5))
 
 
-def pooled(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]) -> Interval:
+def pooled(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float | None]) -> Interval:
     """A metric of summed item statistics, percentile bootstrap over items (Koehn, 2004), seeded."""
-    return bootstrap(rows, value)[0]
+    return bootstrap(rows, lambda sums: known(value(sums)))[0]
+
+
+def known(value: float | None) -> float:
+    """Raises ValueError where there is none: sums that each have a value have one together."""
+    if value is None:
+        raise ValueError("no value: items that have none are to be left out")
+    return value
 
 
 def pooled_curve(rows: Sequence[Sequence[float]], values: Callable[[np.ndarray], np.ndarray]) -> list[Interval]:
@@ -155,11 +162,13 @@ def cluster_fit(values: Sequence[float], groups: Sequence[str]) -> Any:
 
 
 def paired_pooled(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]
+    first: Sequence[Sequence[float]],
+    second: Sequence[Sequence[float]],
+    value: Callable[[Sequence[float]], float | None],
 ) -> Contrast:
     """The same of a metric of summed item statistics: both rows of an item are drawn together (Koehn, 2004)."""
     both, width = [[*a, *b] for a, b in zip(first, second, strict=True)], len(first[0])
-    interval, drawn = bootstrap(both, lambda sums: value(sums[width:]) - value(sums[:width]))
+    interval, drawn = bootstrap(both, lambda sums: known(value(sums[width:])) - known(value(sums[:width])))
     beyond = min(sum(d <= 0 for d in drawn), sum(d >= 0 for d in drawn))
     return Contrast(replace(interval, method="paired bootstrap"), min(1.0, 2 * max(beyond, 1) / len(drawn)))
 

@@ -166,7 +166,7 @@ def quality_table(rows: Sequence[Row]) -> Table:
         cells = {"": row.label}
         for heading, metric, stratum in columns:
             measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            digits = 3 if row.first().scores[metric]["unit"] == "share" else 1
+            digits = digits_of(row.first().scores[metric])
             cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + split(
                 row, metric, stratum
             )
@@ -174,13 +174,19 @@ def quality_table(rows: Sequence[Row]) -> Table:
         frame.append(cells)
     data = {h: derive.quality_of_data(rows[0].first(), metric, stratum) for h, metric, stratum in columns}
     if any(data.values()):
-        frame.append({"": "the data"} | {h: beside_theory(value, 3, None) for h, value in data.items()})
+        places = {heading: digits_of(rows[0].first().scores[metric]) for heading, metric, _ in columns}
+        frame.append({"": "the data"} | {h: beside_theory(value, places[h], None) for h, value in data.items()})
     metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
     units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
     note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
     return Table(f"quality_{rows[0].task}", f"Quality, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def digits_of(entry: Mapping[str, Any]) -> int:
+    """Decimals that say something: of numbers up to 100 one."""
+    return 1 if entry["unit"] in ("BLEU", "chrF") else 3
 
 
 def split(row: Row, metric: str, stratum: str) -> str:
@@ -281,6 +287,8 @@ def likelihood_table(rows: Sequence[Row]) -> Table:
             for stratum in row.first().groups():
                 measured = row.over_seeds(partial(value, stratum=stratum))
                 cells[stratum] = beside_theory(measured, 3, theory.get((name, stratum)))
+            if law and "bytes" in law:
+                cells["bits/byte"] = beside_theory(row.over_seeds(likelihoods.bits_per_byte), 3, None)
             frame.append(cells)
     note = (
         "Nats a token of the reference text and its end, ± half a 95 % interval over texts. exact: the law that is "
@@ -350,6 +358,10 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
         ]
         found += [
             (stratum, "nats_per_token", "nats", 1, row.over_seeds(partial(likelihoods.nats_per_token, stratum=stratum)))
+            for stratum in strata
+        ]
+        found += [
+            (stratum, "bits_per_byte", "bits", 1, row.over_seeds(partial(likelihoods.bits_per_byte, stratum=stratum)))
             for stratum in strata
         ]
         found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in measures]

@@ -1,24 +1,28 @@
 """Between a task's text and a paradigm's canvas: the tokenizer, the layout, the endless stream of training batches.
 
-A row is [padding | prompt, end token | holes | suffix | padding]. Where targets have their own lengths, the holes of a
-canvas are as many as there is room for, and text that is shorter is followed by end tokens up to the last hole. In
-training every other example instead gets exactly as many holes as it has tokens, so that one set of weights can be
-decoded both ways: deciding the length itself, or being told it.
+A row is [padding | prompt, end token | holes | suffix | padding]; to fill in the middle from left to right (Bavarian
+et al., 2022), [padding | prompt, end token, suffix, end token | holes | padding]. Where targets have their own lengths,
+the holes of a canvas are as many as there is room for, and text that is shorter is followed by end tokens up to the
+last hole. In training every other example instead gets exactly as many holes as it has tokens, so that one set of
+weights can be decoded both ways: deciding the length itself, or being told it.
 """
 
 import functools
 import itertools
 import random
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from paradigms.base import Canvas, Length, Vocabulary
-from tasks.base import Example, Task
+from tasks.base import Alphabet, Example, Task
 from wordways.record import digest, write_atomically
 
 SPECIALS = ["<pad>", "<eos>", "<mask>"]
@@ -62,6 +66,8 @@ class Text:
         for prompt, target, suffix, draft in zip(prompts, targets, suffixes, drafts, strict=True):
             room = self.task.room(len(prompt))
             ends = 0 if room is None else max(1, room - len(target))
+            if self.task.fill_in_the_middle:
+                prompt, suffix = [*prompt, EOS, *suffix], []
             rows.append(Encoded([*prompt, EOS], target, suffix, len(target) if room is None else room, ends, draft))
         return rows
 
@@ -111,8 +117,12 @@ class Text:
 
 
 def build_text(task: Task, folder: Path) -> Text:
-    """The task's closed vocabulary, or byte-pair pieces (Sennrich et al., 2016) learned once and kept in `folder`."""
+    """The task's words or characters, or byte-pair pieces (Sennrich et al., 2016) learned once and kept in `folder`."""
     vocabulary = task.vocabulary()
+    if isinstance(vocabulary, Alphabet):
+        tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate([*SPECIALS, *vocabulary])}, []))
+        tokenizer.decoder = decoders.Fuse()
+        return Text(tokenizer, task)
     if not isinstance(vocabulary, int):
         tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate([*SPECIALS, *vocabulary])}))
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -123,14 +133,55 @@ def build_text(task: Task, folder: Path) -> Text:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
-    texts = (text for example in task.examples("train") for text in (example.prompt, example.target, example.suffix))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(task.texts(), trainer)
     write_atomically(path, tokenizer.to_str())
     return Text(tokenizer, task)
+
+
+class Kept(Sequence[Encoded]):
+    """Encoded examples in a temporary file that is mapped into memory: in memory are two numbers an example."""
+
+    def __init__(self, text: Text, examples: Iterable[Example]):
+        ends, lengths = [0], []
+        with tempfile.TemporaryFile() as file:
+            for chunk in batched(examples, CHUNK):
+                for row in text.encode(chunk):
+                    parts = [row.prompt, row.target, row.suffix, row.draft]
+                    entry = [row.room, row.ends, *map(len, parts), *itertools.chain(*parts)]
+                    file.write(np.asarray(entry, dtype=np.int32).tobytes())
+                    ends.append(ends[-1] + len(entry))
+                    lengths.append(len(row.prompt))
+            file.flush()
+            self.numbers = np.memmap(file, dtype=np.int32, mode="r") if lengths else np.zeros(0, dtype=np.int32)
+        self.ends, self.prompt_lengths = np.asarray(ends), np.asarray(lengths)
+
+    def __len__(self) -> int:
+        return len(self.prompt_lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Encoded]: ...
+    def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        room, ends, *counts = self.numbers[self.ends[index] :][:6].tolist()
+        rest = iter(self.numbers[self.ends[index] + 6 : self.ends[index + 1]].tolist())
+        prompt, target, suffix, draft = (list(itertools.islice(rest, count)) for count in counts)
+        return Encoded(prompt, target, suffix, room, ends, draft)
+
+
+def batched(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
+    """So many at a time, the last ones fewer."""
+    left = iter(examples)
+    while batch := list(itertools.islice(left, size)):
+        yield batch
 
 
 class Stream:
@@ -140,12 +191,12 @@ class Stream:
         self.text, self.batch, self.seed = text, batch, seed
         self.chunk = functools.lru_cache(maxsize=CHUNKS_KEPT)(self.make_chunk)
         self.epoch = functools.lru_cache(maxsize=1)(self.make_epoch)
-        self.finite = [] if text.task.generated else text.encode(list(text.task.examples("train")))
+        self.finite = Kept(text, [] if text.task.generated else text.task.examples("train"))
         if not text.task.generated and len(self.finite) < batch:
             raise ValueError(f"train.batch={batch}: the task has only {len(self.finite)} training examples")
 
     def canvas(self, step: int) -> Canvas:
-        if self.finite:
+        if len(self.finite):
             epoch, number = divmod(step, len(self.finite) // self.batch)
             rows = [self.finite[index] for index in self.epoch(epoch)[number]]
         else:
@@ -163,9 +214,10 @@ class Stream:
         """All batches of an epoch: new order, but within a stretch of batches examples of like length are together."""
         rng = random.Random(f"{self.seed}/{epoch}")
         order = rng.sample(range(len(self.finite)), len(self.finite))
+        lengths = self.finite.prompt_lengths
         stretch, batches = BUCKET * self.batch, []
         for first in range(0, len(order), stretch):
-            near = sorted(order[first : first + stretch], key=lambda i: len(self.finite[i].prompt))
+            near = sorted(order[first : first + stretch], key=lambda i: lengths[i])
             batches += [near[i : i + self.batch] for i in range(0, len(near) - self.batch + 1, self.batch)]
         rng.shuffle(batches)
         return batches

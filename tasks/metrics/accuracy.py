@@ -2,28 +2,22 @@
 
 from collections.abc import Sequence
 
-from tasks.metrics.base import Metric
+from tasks.metrics.base import Mean
 
 
-class Accuracy(Metric):
+class Accuracy(Mean):
     """right / all. A task with many right answers brings its own verifier; on plain text, equal to a reference."""
 
     name = "accuracy"
-    unit = "share"
-    higher_is_better = True
-    pooled = False
 
     def item(self, text: str, references: Sequence[str]) -> float:
         return float(text in references)
 
-    def statistics(self, text: str, references: Sequence[str]) -> list[float]:
-        return [self.item(text, references), 1.0]
 
-    def value(self, sums: Sequence[float]) -> float:
-        return sums[0] / sums[1]
+class ExactMatch(Accuracy):
+    """Texts equal to one of their references / all (Rajpurkar et al., 2016), letter by letter."""
 
-    def signature(self) -> str:
-        return ""
+    name = "exact_match"
 
 
 class Consistent(Accuracy):

@@ -19,12 +19,12 @@ def as_evaluate(metric: Metric) -> Any:
             return evaluate.MetricInfo(
                 description=type(metric).__doc__ or "",
                 citation="",
-                inputs_description="predictions: texts; references: a list of texts for each",
+                inputs_description="predictions: texts; references: a list of texts, or of demands, for each",
                 features=datasets.Features({"predictions": texts, "references": datasets.Sequence(texts)}),
             )
 
         def _compute(self, *, predictions: Any = None, references: Any = None, **_: Any) -> dict[str, Any]:
-            rows = [metric.statistics(text, known) for text, known in zip(predictions, references, strict=True)]
+            rows = metric.rows(predictions, references)
             sums = [sum(column) for column in zip(*rows, strict=True)]
             return {metric.name: metric.value(sums), "signature": metric.signature()}
 

@@ -1,14 +1,16 @@
-"""How much of a reference a text repeats: BLEU in words, chrF in characters, both as sacrebleu computes them."""
+"""How much of a reference a text repeats, as the reference libraries compute it."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
+from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from tasks.metrics.base import Metric
+from tasks.metrics.base import ByItem, Mean
 
 
-class Bleu(Metric):
+class Bleu(ByItem):
     """BP * exp(mean over n = 1..4 of log precision_n), 0 to 100 (Papineni et al., 2002; Post, 2018).
 
     A single text's value smooths and takes only the orders it has; a set's value is corpus BLEU.
@@ -19,7 +21,7 @@ class Bleu(Metric):
     higher_is_better = True
     pooled = True
 
-    def item(self, text: str, references: Sequence[str]) -> float:
+    def item(self, text: str, references: Sequence[str]) -> float | None:
         return BLEU(effective_order=True).sentence_score(text, references).score
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
@@ -27,7 +29,7 @@ class Bleu(Metric):
         score = BLEU().corpus_score([text], [[reference] for reference in references])
         return [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
-    def value(self, sums: Sequence[float]) -> float:
+    def value(self, sums: Sequence[float]) -> float | None:
         counts = [int(count) for count in sums]
         return BLEU.compute_bleu(counts[2:6], counts[6:], counts[0], counts[1], smooth_method="exp").score
 
@@ -35,7 +37,7 @@ class Bleu(Metric):
         return signature_of(BLEU())
 
 
-class Chrf(Metric):
+class Chrf(ByItem):
     """F_2 of character n-gram precision and recall, averaged over n = 1..6, 0 to 100 (Popović, 2015)."""
 
     name = "chrf"
@@ -43,18 +45,73 @@ class Chrf(Metric):
     higher_is_better = True
     pooled = True
 
-    def item(self, text: str, references: Sequence[str]) -> float:
+    def item(self, text: str, references: Sequence[str]) -> float | None:
         return CHRF().sentence_score(text, references).score
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
         """For each order: n-grams of the text, of the reference, in both."""
         return [float(count) for count in CHRF()._extract_corpus_statistics([text], [[r] for r in references])[0]]
 
-    def value(self, sums: Sequence[float]) -> float:
+    def value(self, sums: Sequence[float]) -> float | None:
         return CHRF()._compute_f_score([int(count) for count in sums])
 
     def signature(self) -> str:
         return signature_of(CHRF())
+
+
+class LengthRatio(ByItem):
+    """Words of the texts / words of the reference closest in length, over the set, as sacrebleu counts for BLEU."""
+
+    name = "length_ratio"
+    unit = "ratio"
+    higher_is_better = False  # 1 is best; texts too long are the commoner fault of a canvas that must be filled
+    pooled = True
+
+    def item(self, text: str, references: Sequence[str]) -> float | None:
+        return self.value(self.statistics(text, references))
+
+    def statistics(self, text: str, references: Sequence[str]) -> list[float]:
+        return Bleu().statistics(text, references)[:2]
+
+    def value(self, sums: Sequence[float]) -> float | None:
+        return sums[0] / sums[1] if sums[1] else None
+
+    def signature(self) -> str:
+        return ""
+
+
+class RougeL(Mean):
+    """2 LCS / (m + n) of the longest common subsequence of m and n words, best reference (Lin, 2004), as rouge-score.
+
+    Words are runs of a-z and 0-9, case ignored, not stemmed: made for English. No value where there are none to count.
+    It barely reacts to words repeated or out of place: not to be used for how well parallel decoding works.
+    """
+
+    name = "rouge_l"
+
+    def item(self, text: str, references: Sequence[str]) -> float | None:
+        from rouge_score.rouge_scorer import RougeScorer  # a second, most of it nltk's
+        from rouge_score.tokenize import tokenize
+
+        if not any(tokenize(one, None) for one in (text, *references)):
+            return None
+        return RougeScorer(["rougeL"]).score_multi(list(references), text)["rougeL"].fmeasure
+
+    def signature(self) -> str:
+        return f"rouge-score:{version('rouge-score')}|stem:no"
+
+
+class EditSimilarity(Mean):
+    """1 - Levenshtein distance / length of the longer, in characters, best reference (as rapidfuzz).
+
+    No value where both are empty.
+    """
+
+    name = "edit_similarity"
+
+    def item(self, text: str, references: Sequence[str]) -> float | None:
+        known = [Levenshtein.normalized_similarity(text, reference) for reference in references if text or reference]
+        return max(known, default=None)
 
 
 def signature_of(metric: BLEU | CHRF) -> str:

@@ -1,0 +1,54 @@
+"""Go on with a text: WikiText-2 in words (Merity et al., 2016), tinyshakespeare in letters (Karpathy, 2015)."""
+
+import random
+from collections.abc import Sequence
+
+from tasks.base import Example, Split
+from tasks.metrics.base import Metric
+from tasks.metrics.diversity import Distinct1, Distinct2, SelfBleu, UnigramEntropy
+from tasks.metrics.overlap import Bleu, Chrf
+from tasks.metrics.repetition import SeqRep4
+from tasks.windows import Unit, Windows
+
+
+class Continuation(Windows):
+    """Prompt: `given` words, or characters, of running text; target: the `asked` that follow.
+
+    A continuation has no end of its own: the holes are as many as the reference has tokens, for every paradigm.
+    """
+
+    holes = "suffix"
+    strata = ("continuation",)
+    metrics: Sequence[Metric] = (
+        Chrf(), Bleu(), SeqRep4(), Distinct1(), Distinct2(), SelfBleu(), UnigramEntropy()
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        data: str | None,
+        name: str,
+        subset: str | None,
+        revision: str | None,
+        unit: Unit,
+        pieces: int | None,
+        given: int,
+        asked: int,
+    ):
+        super().__init__(data, name, subset, revision, unit, pieces)
+        if given < 1 or asked < 1:
+            raise ValueError(f"given={given}, asked={asked}: must be at least 1")
+        self.given, self.asked = given, asked
+
+    def example(self, split: Split, number: int) -> Example:
+        text = self.window(split, random.Random(f"{split}-{number}"), self.given + self.asked)
+        cut = self.given
+        if self.unit == "word":
+            words = text.split()
+            prompt, target = " ".join(words[:cut]), " ".join(words[cut:])
+        else:
+            prompt, target = text[:cut], text[cut:]
+        name = f"{split}-{number}"
+        return Example(name, prompt, target, references=(target.strip(),), stratum=self.strata[0])
+
+    def room(self, prompt_tokens: int) -> None:
+        return None

@@ -1,0 +1,186 @@
+"""Where real text comes from: files of a folder or a set that is published, read from disk as it is needed.
+
+Everything is an Arrow table that `datasets` maps into memory, so that a corpus may be larger than that. What is wrong
+with it is a ValueError of one line: the option, its value, what is wrong.
+"""
+
+import hashlib
+import logging
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from tasks.base import Example, Setting, Split, Task, Theory
+
+pc: Any = pyarrow.compute  # makes its functions as it is imported, where no type checker sees them
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
+LONGEST = 10_000  # characters of a text that is taken whole: attention over more would fill any memory
+LEAST_PIECES = 300
+ROWS = 1000  # read at a time
+ADVICE = "give a folder through task.data"
+
+
+class RealText(Task):
+    """What tasks share whose examples are made from text that people wrote: no law is known, metrics judge."""
+
+    shareable = False  # licences differ: records keep scores and outputs, not the data
+
+    @abstractmethod
+    def load(self, split: Split) -> Any:
+        """The split as a `datasets.Dataset` whose columns are texts."""
+
+    @cached_property
+    def tables(self) -> dict[Split, Any]:
+        return {split: self.load(split) for split in SPLITS}
+
+    def rows(self, split: Split, first: int = 0) -> Iterator[tuple[Any, ...]]:
+        """The split's rows, in order, from number `first` on."""
+        table = self.tables[split]
+        for batch in table.select(range(first, len(table))).iter(ROWS):
+            yield from zip(*batch.values(), strict=True)
+
+    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
+        against = {True: example.demands, False: example.references}
+        return {m.name: m.item(text, against[m.of_demands]) for m in self.metrics if not m.of_sets}
+
+    def nats(self, example: Example, text: str) -> None:
+        return None
+
+    def conditionals(self, known: Sequence[str | None]) -> None:
+        return None
+
+    def theory(self, setting: Setting) -> Theory | None:
+        return None
+
+    def data_hash(self) -> str:
+        return self.hashes[1]
+
+    def training_hash(self) -> str:
+        return self.hashes[0]
+
+    @cached_property
+    def hashes(self) -> tuple[str, str]:
+        """Of what shapes training, and of everything: SHA-256 of all rows, read once."""
+        digest, found = hashlib.sha256(), []
+        for split in SPLITS:
+            for row in self.rows(split):
+                digest.update("\t".join(text if isinstance(text, str) else "\v".join(text) for text in row).encode())
+                digest.update(b"\n")
+            found.append(digest.hexdigest()[:16])
+        return found[1], found[2]
+
+
+def check_pieces(pieces: int) -> None:
+    if pieces < LEAST_PIECES:
+        raise ValueError(f"pieces={pieces}: must be at least {LEAST_PIECES}, to hold every byte")
+
+
+def published(name: str, revision: str | None, split: str, subset: str | None = None) -> Any:
+    """A split of a set on the Hugging Face hub."""
+    import datasets
+
+    quiet()
+    try:
+        return datasets.load_dataset(name, subset, revision=revision, split=split)
+    except Exception as error:
+        raise ValueError(f"name={name}: cannot be loaded ({first_cause(error)}); {ADVICE}") from None
+
+
+def read_file(kind: str, option: str, path: Path | str) -> Any:
+    """A file of lines (kind text, one column of that name), csv or json, or of an address."""
+    import datasets
+
+    quiet()
+    try:
+        return datasets.load_dataset(kind, data_files=str(path), split="train")
+    except Exception as error:
+        advice = f"; {ADVICE}" if option == "name" else ""
+        raise ValueError(f"{option}={path}: cannot be read ({first_cause(error)}){advice}") from None
+
+
+def find(folder: Path, *names: str) -> Path:
+    """The first of these files that the folder holds."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise ValueError(f"data={folder}: holds no {' or '.join(names)}")
+
+
+def side_by_side(columns: Mapping[str, Any], said: str) -> Any:
+    """Files of lines as the columns of one table."""
+    import datasets
+
+    counts = {name: len(table) for name, table in columns.items()}
+    if len(set(counts.values())) > 1 or not all(counts.values()):
+        found = " and ".join(f"{count} {name}" for name, count in counts.items())
+        raise ValueError(f"{said} has {found} lines")
+    named = [table.rename_column("text", name) for name, table in columns.items()]
+    return datasets.concatenate_datasets(named, axis=1)
+
+
+def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
+    """These columns under our names; each row must have a text in each, or a list of texts, none of them too long.
+
+    columns: their names by ours.  said: the option and its value.
+    """
+    for name in columns.values():
+        if name not in table.column_names:
+            raise ValueError(f"{said}: has no column {name}; it has {', '.join(table.column_names)}")
+    if not len(table):
+        raise ValueError(f"{said}: holds no text")
+    kept = table.select_columns(list(columns.values())).rename_columns({b: a for a, b in columns.items() if a != b})
+    for name in columns:
+        for number, chunk in enumerated(kept.data.column(name)):
+            try:
+                chunk.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise ValueError(f"{said}: column {columns[name]} cannot be read ({error})") from None
+            check_chunk(chunk, number, columns[name], said)
+    return kept.select_columns(list(columns))
+
+
+def enumerated(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
+    """The chunks of a column, each with the number of its first row, from 1."""
+    number = 1
+    for chunk in column.chunks:
+        yield number, chunk
+        number += len(chunk)
+
+
+def check_chunk(chunk: pa.Array, first: int, column: str, said: str) -> None:
+    texts, kind = chunk, chunk.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        counts = pc.fill_null(pc.list_value_length(chunk), 0)
+        if pc.min(counts).as_py() == 0:
+            raise ValueError(f"{said}: row {first + pc.index(counts, 0).as_py()} has no {column}")
+        texts, kind = chunk.flatten(), kind.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise ValueError(f"{said}: column {column} holds {kind}, not text")
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
+    lengths = pc.utf8_length(texts)
+    wrong = {"no {column}": blank, f"more than {LONGEST:,} characters of {{column}}": pc.greater(lengths, LONGEST)}
+    for what, where in wrong.items():
+        place = pc.index(where, True).as_py()
+        if place >= 0:
+            exactly = f"row {first + place}" if texts is chunk else "a row"
+            raise ValueError(f"{said}: {exactly} has {what.format(column=column)}")
+
+
+def quiet() -> None:
+    import datasets
+
+    datasets.disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what fails is said once, by us
+
+
+def first_cause(error: BaseException) -> str:
+    """One line: a library of many layers wraps what went wrong, the first cause says it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())

@@ -1,0 +1,100 @@
+"""Fill in what is missing, where left and right of it are known: a word, a few, a sentence, a third of a text."""
+
+import functools
+import itertools
+import random
+from collections.abc import Sequence
+from typing import Literal
+
+from tasks.base import Example, Split
+from tasks.metrics.accuracy import ExactMatch
+from tasks.metrics.base import Metric
+from tasks.metrics.overlap import Bleu, EditSimilarity, LengthRatio, RougeL
+from tasks.windows import TRIES, Unit, Windows, spans
+
+Kind = Literal["word", "ngram", "sentence", "beginning", "middle", "end"]
+ENDS = (".", "!", "?")
+
+
+class Infilling(Windows):
+    """Prompt: what stands before a hole of a window of `size`; target: what stood in it; suffix: what stands behind it.
+
+    kinds: the holes, one example each of every window: a word, `ngram` words, a sentence, the first, second or last
+    third.  room: tokens there are for what is missing, whatever it is, so that nobody is told its length.
+    form: span leaves the suffix behind the hole; fim lays it before, behind the prompt, so that what only writes from
+    left to right can answer, too (Bavarian et al., 2022). Examples are the same in both.
+    """
+
+    metrics: Sequence[Metric] = (ExactMatch(), EditSimilarity(), Bleu(), RougeL(), LengthRatio())
+
+    def __init__(
+        self,
+        data: str | None,
+        name: str,
+        subset: str | None,
+        revision: str | None,
+        unit: Unit,
+        pieces: int | None,
+        size: int,
+        kinds: Sequence[Kind],
+        ngram: int,
+        room: int,
+        form: Literal["span", "fim"],
+    ):
+        super().__init__(data, name, subset, revision, unit, pieces)
+        if size < 3 or ngram < 1 or room < 1:
+            raise ValueError(f"size={size}, ngram={ngram}, room={room}: must be at least 3, 1 and 1")
+        if not kinds or len(set(kinds)) < len(kinds):
+            raise ValueError(f"kinds={list(kinds)}: must be kinds of holes, each once")
+        self.size, self.strata, self.ngram, self.tokens = size, tuple(kinds), ngram, room
+        self.drawn = functools.lru_cache(maxsize=4)(self.draw)
+        self.holes = "suffix" if form == "fim" else "span"
+        self.fill_in_the_middle = form == "fim"
+
+    def example(self, split: Split, number: int) -> Example:
+        """Of every window one with each kind of hole; a window must have room for all of them."""
+        window, turn = divmod(number, len(self.strata))
+        text, holes = self.drawn(split, window)
+        return self.cut(f"{split}-{window}", self.strata[turn], text, *holes[turn])
+
+    def draw(self, split: Split, number: int) -> tuple[str, list[tuple[int, int]]]:
+        """A window and where its holes begin and end."""
+        rng = random.Random(f"{split}-{number}")
+        for _ in range(TRIES):
+            text = self.window(split, rng, self.size)
+            holes = [hole for kind in self.strata if (hole := self.hole(kind, text, rng)) is not None]
+            if len(holes) == len(self.strata):
+                return text, holes
+        raise ValueError(f"kinds={list(self.strata)}: {TRIES} windows of {self.size} have not got them all")
+
+    def hole(self, kind: str, text: str, rng: random.Random) -> tuple[int, int] | None:
+        """From where to where, in characters; None where the text has no such place."""
+        words = spans(text)
+        if self.unit == "character":
+            words = words[1:-1]  # the first and the last may be cut
+        count, third = len(words), len(words) // 3
+        starts = {"beginning": 0, "middle": third, "end": count - third}
+        length = {"word": 1, "ngram": self.ngram}.get(kind, third)
+        if kind == "sentence":
+            ends = [i for i, (_, end) in enumerate(words) if text[end - 1] in ENDS]
+            whole = [(a + 1, b) for a, b in itertools.pairwise(ends) if 2 <= b - a <= third]
+            if not whole:
+                return None
+            first, last = rng.choice(whole)
+        elif count < 3 or length > count - 2:
+            return None
+        else:
+            first = starts[kind] if kind in starts else rng.randrange(1, count - length)
+            last = first + length - 1
+        begin = 0 if kind == "beginning" else words[first][0]
+        return begin, len(text) if kind == "end" else words[last][1]
+
+    def cut(self, window: str, kind: str, text: str, first: int, last: int) -> Example:
+        parts = text[:first], text[first:last], text[last:]
+        prompt, target, suffix = parts if self.unit == "character" else (part.strip() for part in parts)
+        return Example(
+            f"{window}-{kind}", prompt, target, suffix, references=(target.strip(),), stratum=kind, instance=window
+        )
+
+    def room(self, prompt_tokens: int) -> int:
+        return self.tokens

@@ -1,0 +1,109 @@
+"""How different the texts of a set are from each other, and a text's words among themselves: beside real texts' own."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.helpers import extract_all_word_ngrams
+
+from tasks.metrics.base import BySet, Mean
+from tasks.metrics.overlap import signature_of
+
+ORDERS = 4  # of BLEU
+
+
+class Distinct1(BySet):
+    """|distinct n-grams of a set's texts| / |their n-grams|, in words (Li et al., 2016).
+
+    An n-gram found c times in the set adds 1 / c at each of its places, so that the distinct ones are a sum over texts.
+    The larger the set the smaller the value: sets of other sizes are not to be compared.
+    """
+
+    name = "distinct_1"
+    unit = "share"
+    higher_is_better = True
+    pooled = True
+    beside_data = True
+    order: ClassVar[int] = 1
+
+    def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
+        split = [text.split() for text in texts]
+        grams = [[tuple(words[i : i + self.order]) for i in range(len(words) - self.order + 1)] for words in split]
+        found = Counter(gram for row in grams for gram in row)
+        return [[math.fsum(1 / found[gram] for gram in row), float(len(row))] for row in grams]
+
+    def value(self, sums: Sequence[float]) -> float | None:
+        return sums[0] / sums[1] if sums[1] else None
+
+    def signature(self) -> str:
+        return ""
+
+
+class Distinct2(Distinct1):
+    """The same of pairs of words."""
+
+    name = "distinct_2"
+    order = 2
+
+
+class SelfBleu(BySet):
+    """Mean over texts of the BLEU of each with all others as references (Zhu et al., 2018): high where they are alike.
+
+    Sentence BLEU as sacrebleu's. What all others know of an n-gram is their highest count, so of every n-gram the two
+    highest counts are enough, and a set takes as long as it has words.
+    """
+
+    name = "self_bleu"
+    unit = "BLEU"
+    higher_is_better = False
+    pooled = False
+    beside_data = True
+
+    def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
+        if len(texts) < 2:
+            return [[0.0, 0.0] for _ in texts]
+        tokenizer = BLEU().tokenizer
+        counted = [extract_all_word_ngrams(tokenizer(text.rstrip()), 1, ORDERS) for text in texts]
+        lengths = Counter(length for _, length in counted)
+        highest: dict[tuple[str, ...], tuple[int, int]] = {}
+        for grams, _ in counted:
+            for gram, count in grams.items():
+                first, second = highest.get(gram, (0, 0))
+                highest[gram] = (count, first) if count > first else (first, max(second, count))
+        found = []
+        for grams, length in counted:
+            right, all_of = [0] * ORDERS, [0] * ORDERS
+            for gram, count in grams.items():
+                first, second = highest[gram]
+                all_of[len(gram) - 1] += count
+                right[len(gram) - 1] += min(count, second if count == first else first)
+            others = [other for other, times in lengths.items() if times > (other == length)]
+            nearest = min(others, key=lambda other: (abs(other - length), other))
+            score = BLEU.compute_bleu(right, all_of, length, nearest, smooth_method="exp", effective_order=True)
+            found.append([score.score, 1.0])
+        return found
+
+    def value(self, sums: Sequence[float]) -> float | None:
+        return sums[0] / sums[1] if sums[1] else None
+
+    def signature(self) -> str:
+        return signature_of(BLEU(effective_order=True))
+
+
+class UnigramEntropy(Mean):
+    """-sum of p log2 p over the words of a text, p a word's share of them, bits, averaged over texts.
+
+    Beside generative perplexity, which repeating oneself makes small (Zheng et al., 2024). It grows with length. No
+    value where there are no words.
+    """
+
+    name = "unigram_entropy"
+    unit = "bits"
+    beside_data = True
+
+    def item(self, text: str, references: Sequence[str]) -> float | None:
+        counts = Counter(text.split()).values()
+        total = sum(counts)
+        return math.fsum(count / total * math.log2(total / count) for count in counts) if total else None
