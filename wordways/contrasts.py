@@ -59,8 +59,11 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
     one, other = (record.scores.get(metric) for record in (first, second))
     if one is None or other is None or first.item_ids != second.item_ids:
         return None
-    chosen = first.places.get(stratum, [])
-    if "statistics" in one:
+    places = first.places.get(stratum, [])
+    chosen = [i for i in places if one["items"][i] is not None and other["items"][i] is not None]
+    if len(chosen) < 2:
+        return None
+    if "statistics" in one and "statistics" in other:
         from tasks.metrics import METRICS
 
         sums = [[entry["statistics"][i] for i in chosen] for entry in (one, other)]

@@ -18,10 +18,13 @@ Timing = Mapping[str, Any]
 
 
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric over the items of a stratum, or over all."""
+    """The metric over the items of a stratum, or over all; of items that have a value."""
     entry = record.scores.get(metric)
-    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
-    if entry is None or not chosen:
+    if entry is None:
+        return None
+    places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+    chosen = [place for place in places if entry["items"][place] is not None]
+    if not chosen:
         return None
     if "statistics" in entry:
         from tasks.metrics import METRICS

@@ -4,5 +4,8 @@ from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 from tasks.metrics.overlap import Bleu, Chrf
 from tasks.metrics.repetition import SeqRep4
+from tasks.metrics.revision import BreakRate, FixRate
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (Accuracy(), Bleu(), Chrf(), SeqRep4())}
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (Accuracy(), Bleu(), Chrf(), SeqRep4(), FixRate(), BreakRate())
+}
