@@ -21,14 +21,15 @@ from PIL import Image
 
 from wordways import derive, likelihoods
 from wordways.oracles import lines_of
-from wordways.record import Record
-from wordways.rows import Row, colours, series_of
+from wordways.record import Record, canonical
+from wordways.rows import Row, colours, flatten, series_of
 from wordways.stats import Interval
 from wordways.tables import quality_columns
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
 
 DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
+PASSES = ("passes", "updates", "steps")  # what loops that revise call the number of their calls
 WIDTH_IN = 6.9  # the width of a text block over two columns, inches
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 LABEL_IN = 9 / 72  # from one label of 7-point letters to the next
@@ -60,6 +61,7 @@ CAPTIONS = {
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
     "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
     "error_calls": "Error against calls: of single tokens (KL from the exact law, along the data) and of whole texts.",
+    "revision": "What loops mend of drafts minus what they spoil, against backbone calls R. Bands: 95 % intervals.",
     "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
@@ -76,6 +78,7 @@ def save_figures(rows: Sequence[Row], folder: Path) -> dict[str, str]:
             "latency_length": latency_against_length(rows),
             "accumulated_error": accumulated_error(rows),
             "error_calls": error_against_calls(rows),
+            "revision": revision(rows),
             "order_map": order_map(rows),
         }
         for name, figure in drawings.items():
@@ -293,6 +296,49 @@ def error_against_calls(rows: Sequence[Row]) -> Figure | None:
         plain_ticks(axes)
         label_ends(axes, ends)
     return figure
+
+
+def revision(rows: Sequence[Row]) -> Figure | None:
+    """Net gain against calls; a line joins settings that differ in nothing but how many; bands are 95 % intervals.
+
+    None where no text started from a draft, or no loop was given different numbers of calls.
+    """
+    net_gain = partial(derive.quality, metric="net_gain")
+    loops: dict[str, list[Row]] = {}
+    for row in rows:
+        if "net_gain" in row.first().scores:
+            settings = {"preset": row.first().config["preset"]} | flatten(row.first().config)
+            alike = {name: value for name, value in settings.items() if name.rpartition(".")[2] not in PASSES}
+            loops.setdefault(canonical(alike), []).append(row)
+    joined = {loop_name(of_loop[0].label): of_loop for of_loop in loops.values() if len(of_loop) > 1}
+    if not joined:
+        return None
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, list(joined))
+    ends, ticks = [], set()
+    for name, of_loop in joined.items():
+        found = [
+            (calls.value, gain)
+            for row in of_loop
+            if (calls := row.over_seeds(derive.calls)) and (gain := row.over_seeds(net_gain))
+        ]
+        xs, ys = zip(*sorted(found, key=lambda point: point[0]), strict=True)
+        colour = colours([row.paradigm for row in rows])[of_loop[0].paradigm]
+        draw_curve(axes, xs, ys, colour)
+        ends.append((xs[-1], ys[-1].value, name, colour))
+        ticks |= set(xs)
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(ticks))
+    axes.set_xlabel("backbone calls R")
+    axes.set_ylabel("net gain, share of words")
+    plain_ticks(axes)
+    label_ends(axes, ends)
+    return figure
+
+
+def loop_name(label: str) -> str:
+    """A row's label without the number of its calls."""
+    return " ".join(part for part in label.split() if part.partition("=")[0] not in PASSES)
 
 
 def in_random_order(record: Record) -> bool:
