@@ -22,7 +22,7 @@ from tasks.error_injection import EditFromPrompt, ErrorInjection, OwnErrors
 from tasks.list_operations import ListOperations
 from tasks.metrics.repetition import SeqRep4
 from wordways import measure
-from wordways.derive import quality
+from wordways.derive import beyond_draft, quality
 from wordways.measure import Subject, auroc, detection, drafted, scores, write_texts
 from wordways.settings import SettingError, build
 from wordways.text import build_text
@@ -171,6 +171,21 @@ def test_a_rate_is_of_all_words_together_and_of_texts_that_have_any() -> None:
     assert found is not None
     assert (found.value, found.n) == (2 / 5, 2)
     assert quality(record, "detection", "x") is None
+
+
+def test_what_revision_adds_is_paired_by_item() -> None:
+    ids = [str(number) for number in range(4)]
+    scores = {name: {"unit": "share", "items": items} for name, items in {
+        "accuracy": [1, 1, 0, 1], "draft_accuracy": [0, 1, 1, 0],
+    }.items()}  # fmt: skip
+    record = replace(RECORD, item_ids=ids, strata=dict.fromkeys(ids, "x"), scores=scores)
+    found = beyond_draft(record)
+    assert found is not None
+    assert found.value == 1 / 4
+    assert (found.high - found.low) / 2 == pytest.approx(3.182 * (11 / 12 / 4) ** 0.5, abs=1e-3), (
+        "Student t of +1 0 -1 +1"
+    )
+    assert beyond_draft(replace(record, scores={"accuracy": scores["accuracy"]})) is None
 
 
 def test_own_errors_train_what_the_wrapped_task_trains_and_need_a_drafter_that_fits() -> None:

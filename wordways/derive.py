@@ -38,6 +38,15 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     return mean(items)
 
 
+def beyond_draft(record: Record) -> Interval | None:
+    """Accuracy minus that of the drafts, paired by item; None where no draft could be right."""
+    if "draft_accuracy" not in record.scores:
+        return None
+    return mean(
+        [a - b for a, b in zip(*(record.scores[m]["items"] for m in ("accuracy", "draft_accuracy")), strict=True)]
+    )
+
+
 def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | None:
     """The metric of the references themselves, where its values say something only beside theirs."""
     values = record.scores.get(metric, {}).get("data")
