@@ -30,6 +30,9 @@ Cost = Callable[..., Interval | None]  # of a record and a stratum
 
 DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
 PASSES = ("passes", "updates", "steps")  # what loops that revise call the number of their calls
+TELLING = 0.01  # net gains below are drawn linearly, others by their logarithm
+STROKES = ("-o", "--s", ":^", "-.D")  # tell a paradigm's loops apart, whose colour is one
+SHARES = (-1, -0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 WIDTH_IN = 6.9  # the width of a text block over two columns, inches
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 LABEL_IN = 9 / 72  # from one label of 7-point letters to the next
@@ -61,7 +64,7 @@ CAPTIONS = {
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
     "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
     "error_calls": "Error against calls: of single tokens (KL from the exact law, along the data) and of whole texts.",
-    "revision": "What loops mend of drafts minus what they spoil, against backbone calls R. Bands: 95 % intervals.",
+    "revision": "What loops mend of drafts minus what they spoil, against their calls R. Bands: 95 % intervals.",
     "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
@@ -323,13 +326,17 @@ def revision(rows: Sequence[Row]) -> Figure | None:
         ]
         xs, ys = zip(*sorted(found, key=lambda point: point[0]), strict=True)
         colour = colours([row.paradigm for row in rows])[of_loop[0].paradigm]
-        draw_curve(axes, xs, ys, colour)
+        draw_curve(axes, xs, ys, colour, STROKES[len(ends) % len(STROKES)])
         ends.append((xs[-1], ys[-1].value, name, colour))
         ticks |= set(xs)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(ticks))
     axes.set_xlabel("backbone calls R")
+    axes.set_yscale("symlog", linthresh=TELLING)  # one loop may ruin a text where another mends a word in a hundred
+    axes.set_yticks([tick for tick in SHARES if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("net gain, share of words")
     plain_ticks(axes)
     label_ends(axes, ends)
@@ -416,8 +423,8 @@ def draw_point(axes: Axes, x: Interval, y: Interval, colour: str) -> None:
     axes.errorbar(x.value, y.value, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=0.8, zorder=2)
 
 
-def draw_curve(axes: Axes, xs: Sequence[int], ys: Sequence[Interval], colour: str) -> None:
-    axes.plot(xs, [y.value for y in ys], "-o", color=colour)
+def draw_curve(axes: Axes, xs: Sequence[float], ys: Sequence[Interval], colour: str, stroke: str = "-o") -> None:
+    axes.plot(xs, [y.value for y in ys], stroke, color=colour)
     axes.fill_between(xs, [y.low for y in ys], [y.high for y in ys], color=colour, alpha=0.15, lw=0)
 
 
