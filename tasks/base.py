@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from tasks.metrics.base import Metric
 
@@ -36,6 +36,16 @@ class Example:
     instance: str = ""
     draft: str = ""
     demands: tuple[str, ...] = ()
+
+
+class Share(NamedTuple):
+    """Of one text's `whole` words so many, `part`: what is summed over texts before it is divided.
+
+    A text without any such word has no share, and no value rather than 0.
+    """
+
+    part: int
+    whole: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,9 @@ class Task(ABC):
     generated: ClassVar[bool]
     """Training examples never end and are made from their number; otherwise they are a data set, read in epochs."""
 
+    asks_for_drafts: ClassVar[bool] = False
+    """Does every text start from a draft that the paradigm is to write itself beforehand?"""
+
     @abstractmethod
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
         """The same examples in the same order at every call, from number `first` on."""
@@ -117,8 +130,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def score(self, example: Example, text: str) -> Mapping[str, float | None]:
-        """Every metric's value for one written text, but of those that judge it among others."""
+    def score(self, example: Example, text: str) -> Mapping[str, float | Share | None]:
+        """Every metric's value for one written text, None without one; but of those that judge it among others."""
 
     @abstractmethod
     def nats(self, example: Example, text: str) -> float | None:

@@ -13,13 +13,22 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tasks.base import Drawn, Example, Setting, Split, Theory, split_of
-from tasks.metrics.accuracy import Accuracy, Consistent, Ending, Grammatical
+from tasks.metrics.accuracy import (
+    Accuracy,
+    Consistent,
+    Ending,
+    EndingFar,
+    EndingNear,
+    EndingUnmoved,
+    Grammatical,
+)
 from tasks.metrics.base import Metric
 from tasks.metrics.repetition import SeqRep4
 
 PEOPLE = ("anna", "ben", "clara", "david", "emma", "felix")
 THINGS = ("key", "lamp", "book", "ball", "cup", "hat")
 PLACES = ("kitchen", "garden", "hall", "attic")
+NEAR = 2  # sentences between the one that last moved a thing and the ending
 OPENING = 4  # sentences that say where everybody and everything is
 WORDS = ["is", "in", "the", "goes", "to", "picks", "up", "puts", "down", "gives", "now", "where", ".", "?"]
 
@@ -97,7 +106,16 @@ class Stories(Drawn):
         self.strata: Sequence[str] = (form,)
         self.holes = "span" if form == "infilling" else "suffix"
         self.metrics: Sequence[Metric] = {
-            "continuation": (Accuracy(), Grammatical(), Consistent(), Ending(), SeqRep4()),
+            "continuation": (
+                Accuracy(),
+                Grammatical(),
+                Consistent(),
+                Ending(),
+                EndingUnmoved(),
+                EndingNear(),
+                EndingFar(),
+                SeqRep4(),
+            ),
             "infilling": (Accuracy(), Grammatical()),
             "question": (Accuracy(),),
         }[form]
@@ -140,21 +158,35 @@ class Stories(Drawn):
         """accuracy: 1 where all of it can happen and what is said is true; grammatical: where all are sentences.
 
         Of a continuation also the share of consistent sentences, whether its ending is true, and how it repeats itself.
+        An ending is counted again among those whose thing was moved as long ago, in the story as it was written.
         """
         if self.form == "question":
             return {"accuracy": float(text == example.target)}
-        grammatical = all(map(is_sentence, sentences(text))) and text.endswith(".")
-        judged = {"accuracy": float(math.isfinite(self.nats(example, text))), "grammatical": float(grammatical)}
+        told, said = sentences(example.prompt)[OPENING:], sentences(text)
+        grammatical = all(map(is_sentence, said)) and text.endswith(".")
+        judged: dict[str, float | None] = {
+            "accuracy": float(math.isfinite(self.nats(example, text))),
+            "grammatical": float(grammatical),
+        }
         if self.form == "infilling":
             return judged
-        world, happens = self.world_behind(example.prompt), []
-        for sentence in sentences(text):
+        world, happens, moved = read(example.prompt), [], {}
+        for number, sentence in enumerate([*told, *said]):
             following = world.law().get(sentence)
             happens.append(following is not None or sentence in world.endings())
-            world = world if following is None else following[1]
-        ending = bool(happens) and sentences(text)[-1] in world.endings()
-        shares = {"consistent": sum(happens) / len(happens) if happens else 0.0, "ending": float(ending)}
-        return judged | shares | {"seq_rep_4": SeqRep4().item(text, ())}
+            if following is not None:
+                before, world = world, following[1]
+                moved |= {thing: number for thing in world.things if world.place(thing) != before.place(thing)}
+        happens = happens[len(told) :]
+        ending = float(bool(said) and said[-1] in world.endings())
+        judged |= {"consistent": sum(happens) / len(happens) if happens else 0.0, "ending": ending}
+        judged |= dict.fromkeys(("ending_unmoved", "ending_near", "ending_far"))
+        match said[-1].split() if said else []:
+            case ["now", "the", thing, "is", "in", "the", place, "."] if thing in world.things and place in PLACES:
+                between = len(told) + len(said) - 2 - moved.get(thing, 0)
+                name = "unmoved" if thing not in moved else "near" if between <= NEAR else "far"
+                judged[f"ending_{name}"] = ending
+        return judged | {"seq_rep_4": SeqRep4().item(text, ())}
 
     def world_behind(self, prompt: str) -> World:
         world = read(prompt)

@@ -2,6 +2,8 @@
 
 import itertools
 from collections import deque
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,16 +12,19 @@ from conftest import CPU, cell, noise, suffix_canvas, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from perfect import Perfect
+from test_derive import RECORD
 
 from paradigms.base import LATER, Canvas
+from paradigms.commit_once import CommitOnce
 from paradigms.revised import Later
-from tasks.base import Example
-from tasks.error_injection import EditFromPrompt, ErrorInjection
+from tasks.base import Example, Share
+from tasks.error_injection import EditFromPrompt, ErrorInjection, OwnErrors
 from tasks.list_operations import ListOperations
 from tasks.metrics.repetition import SeqRep4
 from wordways import measure
-from wordways.measure import Subject, auroc, detection
-from wordways.settings import build
+from wordways.derive import beyond_draft, quality
+from wordways.measure import Subject, auroc, detection, drafted, scores, write_texts
+from wordways.settings import SettingError, build
 from wordways.text import build_text
 
 COPYING = ListOperations(5, 7, ["copy"], "before")
@@ -66,7 +71,7 @@ def test_in_the_prompt_every_split_has_drafts_that_the_judge_finds_again() -> No
             assert example.draft == ""
             assert sum(a != b for a, b in zip(draft.split(), example.target.split(), strict=True)) == 2
             kept = task.score(example, draft)
-            assert (kept["fix_rate"], kept["break_rate"], kept["net_gain"], kept["accuracy"]) == (0, 0, 0, 0)
+            assert kept == {"accuracy": 0, "fix_rate": Share(0, 2), "break_rate": Share(0, 3), "net_gain": 0}
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=7))
@@ -77,9 +82,21 @@ def test_rates_are_counted_word_by_word(words: list[str]) -> None:
     after = (words + [""] * 5)[:5]
     found = task.score(example, " ".join(words))
     fixed, broken = sum(after[i] == "abcde"[i] for i in (2, 3)), sum(after[i] != "abcde"[i] for i in (0, 1, 4))
-    assert found["fix_rate"] == fixed / 2
-    assert found["break_rate"] == pytest.approx(broken / 3)
+    assert found["fix_rate"] == Share(fixed, 2)
+    assert found["break_rate"] == Share(broken, 3)
     assert found["net_gain"] == pytest.approx((fixed - broken) / 5)
+
+
+def test_a_draft_of_ones_own_may_be_right_and_may_end_too_early() -> None:
+    task, example = OwnErrors(COPYING), Example("x", "copy : a b c d e", "a b c d e", stratum="copy")
+    right = task.score(replace(example, draft="a b c d e"), "a b x d e")
+    assert right == {
+        "accuracy": 0, "draft_accuracy": 1, "fix_rate": Share(0, 0), "break_rate": Share(1, 5), "net_gain": -1 / 5,
+    }  # fmt: skip
+    short = task.score(replace(example, draft="a x"), "a b c d e")
+    assert short == {
+        "accuracy": 1, "draft_accuracy": 0, "fix_rate": Share(4, 4), "break_rate": Share(0, 1), "net_gain": 4 / 5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -108,6 +125,82 @@ def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> 
 
 def test_auroc_is_the_share_of_right_pairs() -> None:
     assert auroc([3.0, 1.0], [2.0, 1.0]) == (1 + 1 + 0 + 0.5) / 4
+    assert auroc([], [2.0]) is auroc([2.0], []) is None, "no value rather than 0 or a half"
+
+
+# errors of one's own
+
+
+def test_a_draft_of_ones_own_is_what_the_drafter_writes_and_the_revision_starts_from_it(tmp_path: Path) -> None:
+    """In a shuffle, whose words depend on each other, what is written all at once is often wrong."""
+    drafter, task = CommitOnce(temperature=1.0, per_pass=4), OwnErrors(ListOperations(4, 6, ["shuffle"], "before"))
+    text = build_text(task, tmp_path)
+    examples, rows = measure.test_set(task, text, 60)
+    node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.burn_in=0", "paradigm.decoder.updates=100").nodes
+    backbone: Any = Perfect(build_text(task.task, tmp_path), shifted=False)
+    paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
+    subject = drafted(Subject(paradigm, text, examples, rows, 0, CPU), drafter, 7, lambda _: None)
+    again = drafted(Subject(paradigm, text, examples, rows, 0, CPU), drafter, 60, lambda _: None)
+    drafts = [example.draft for example in subject.examples]
+    assert drafts == [example.draft for example in again.examples], "whatever the batch"
+    canvas = subject.blank(range(60))
+    shown = [text.read(ids_L[holes_L].tolist()) for ids_L, holes_L in zip(canvas.ids_BL, canvas.holes_BL, strict=True)]
+    assert shown == drafts
+    right = [task.task.score(example, example.draft)["accuracy"] for example in subject.examples]
+    assert 0 < right.count(1) < 20, "1 in 10 shuffles written at once is right"
+    judged = scores(task, subject.examples, write_texts(subject, 30, lambda _: None))
+    assert judged["draft_accuracy"]["items"] == right
+    wrong = [Share(*pair).whole for pair in judged["fix_rate"]["statistics"]]
+    assert [item is None for item in judged["fix_rate"]["items"]] == [count == 0 for count in wrong]
+    doubts = detection(subject, 7)["items"]
+    assert [doubt is None for doubt in doubts] == [count in (0, 4) for count in wrong]
+
+
+def test_a_rate_is_of_all_words_together_and_of_texts_that_have_any() -> None:
+    entry = {
+        "unit": "share",
+        "higher_is_better": True,
+        "items": [1, None, 0.25],
+        "statistics": [[1, 1], [0, 0], [1, 4]],
+    }
+    record = replace(
+        RECORD, item_ids=["a", "b", "c"], strata=dict.fromkeys("abc", "x"),
+        scores={"fix_rate": entry, "detection": {**entry, "items": [None] * 3}},
+    )  # fmt: skip
+    found = quality(record, "fix_rate", "x")
+    assert found is not None
+    assert (found.value, found.n) == (2 / 5, 2)
+    assert quality(record, "detection", "x") is None
+
+
+def test_what_revision_adds_is_paired_by_item() -> None:
+    ids = [str(number) for number in range(4)]
+    scores = {name: {"unit": "share", "items": items} for name, items in {
+        "accuracy": [1, 1, 0, 1], "draft_accuracy": [0, 1, 1, 0],
+    }.items()}  # fmt: skip
+    record = replace(RECORD, item_ids=ids, strata=dict.fromkeys(ids, "x"), scores=scores)
+    found = beyond_draft(record)
+    assert found is not None
+    assert found.value == 1 / 4
+    assert (found.high - found.low) / 2 == pytest.approx(3.182 * (11 / 12 / 4) ** 0.5, abs=1e-3), (
+        "Student t of +1 0 -1 +1"
+    )
+    assert beyond_draft(replace(record, scores={"accuracy": scores["accuracy"]})) is None
+
+
+def test_own_errors_train_what_the_wrapped_task_trains_and_need_a_drafter_that_fits() -> None:
+    own = cell("task=own_errors", "paradigm=diffusion_mask_predict")
+    assert own.training_key == cell("task=sudoku", "paradigm=diffusion_mask_predict").training_key
+    assert own.id != cell("task=own_errors", "paradigm=diffusion_mask_predict", "measure.drafter.per_pass=4").id
+    for settings, refusal in {
+        ("task=own_errors", "paradigm=autoregressive"): "measure.drafter=CommitOnce: does not decode Autoregressive",
+        ("task=own_errors", "paradigm=diffusion", "measure.drafter=null"): "measure.drafter: missing",
+        ("task=sudoku", "paradigm=diffusion", "+measure.drafter={_target_: paradigms.gibbs.Gibbs}"): (
+            "measure.drafter=Gibbs: task=Sudoku asks for no drafts"
+        ),
+    }.items():
+        with pytest.raises(SettingError, match=refusal):
+            cell(*settings)
 
 
 # written first, then revised

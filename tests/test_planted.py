@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -51,7 +51,7 @@ def accuracy(paradigm: Paradigm, text: Text, operation: str, noise: type = Seede
     with torch.inference_mode():
         ids_BL = deque(paradigm.decode(canvas, noise(0, [e.id for e in asked], CPU)), maxlen=1).pop()
     for example, ids_L, holes_L in zip(asked, ids_BL, canvas.holes_BL, strict=True):
-        right += task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"] or 0
+        right += cast(float, task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"])
     return right / ITEMS
 
 

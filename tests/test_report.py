@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from conftest import ROOT, SMALL, cell
 
@@ -16,7 +17,7 @@ from wordways.contrasts import contrast_of, marked
 from wordways.derive import quality
 from wordways.folder import sha256
 from wordways.oracles import oracle_lines
-from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, save_figures, telling
+from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
 from wordways.record import Record, read_records, write_record
 from wordways.report import write_report
 from wordways.rows import Row, rows_of, series_of
@@ -353,3 +354,26 @@ def test_seeds_that_disagree_are_counted(copy: Path) -> None:
             (copy / "cells" / f"{record.cell}.json").unlink()
     table = quality_table(rows_of(ok(copy))).markdown()
     assert "solved 2 of 3" in table
+
+
+def test_revisions_are_joined_where_only_the_number_of_calls_differs(results: Path) -> None:
+    """Net gain is planted: a tenth of the calls for one loop; the other has a single setting and is no curve."""
+    first = next(record for record in ok(results) if record.config["preset"] == "diffusion_k1")
+
+    def revised(calls: int, temperature: float) -> Record:
+        decoder = {"_target_": "paradigms.mask_predict.MaskPredict", "passes": calls, "temperature": temperature}
+        config = {**first.config, "paradigm": {**first.config["paradigm"], "decoder": decoder}}
+        entry = {"unit": "share", "higher_is_better": True, "items": [calls / 10] * len(first.item_ids)}
+        trace = {**(first.trace or {}), "nfe": [calls] * len((first.trace or {})["items"])}
+        return replace(first, config=config, scores={"net_gain": entry}, trace=trace)
+
+    figure = revision(rows_of([revised(10, 0.0), revised(2, 0.0), revised(4, 0.0), revised(4, 1.0)]), 2)
+    assert figure is not None
+    curve, zero = figure.axes[0].lines
+    for axis, planted in zip(curve.get_data(), ((2, 4, 10), (0.2, 0.4, 1)), strict=True):
+        assert np.asarray(axis).tolist() == pytest.approx(planted)
+    assert not np.any(zero.get_ydata())
+    assert [text.get_text() for text in figure.axes[0].texts] == ["diffusion_k1 temperature=0.0"]
+    plt.close(figure)
+    assert revision(rows_of([revised(4, 0.0), revised(4, 1.0)]), 2) is None, "nothing to join"
+    assert revision(rows_of(ok(results)), 2) is None, "no drafts"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.base import Setting, split_of
-from tasks.stories import OPENING, PLACES, Stories, World, chance, is_sentence, read, sentences
+from tasks.base import Example, Setting, split_of
+from tasks.stories import OPENING, PLACES, Stories, World, chance, described, is_sentence, read, sentences
 
 WORLD = World({"anna": "hall", "ben": "hall"}, {"key": "hall", "cup": "attic"})
 
@@ -48,9 +48,10 @@ def test_laws_sum_to_one_and_drawn_stories_are_possible(number: int) -> None:
         world = law[sentence][1]
     assert sentences(example.target)[-1] in world.endings()
     judged = task().score(example, example.target)
-    assert {name: judged[name] for name in judged if name != "seq_rep_4"} == dict.fromkeys(
-        ("accuracy", "grammatical", "consistent", "ending"), 1
-    )
+    known = {name: value for name, value in judged.items() if name != "seq_rep_4" and value is not None}
+    assert set(known.values()) == {1}, "whatever was moved, and when"
+    assert len(known) == 5
+    assert known.keys() > {"accuracy", "grammatical", "consistent", "ending"}
     assert split_of(" ".join(sentences(example.prompt)[:OPENING])) == "train"
 
 
@@ -71,6 +72,44 @@ def test_consistency_is_judged_in_the_world_that_the_text_itself_tells() -> None
         assert judged["consistent"] == pytest.approx(consistent), text
         assert judged["ending"] == ending, text
         assert judged["accuracy"] == 0, text
+
+
+def told_by(world: World, *sentences: str) -> Example:
+    for sentence in sentences:
+        world = world.law()[sentence][1]
+    return Example("x", " ".join([*described(dict(WORLD.people), dict(WORLD.things)), *sentences]), "")
+
+
+def test_an_ending_is_counted_by_when_its_thing_was_moved() -> None:
+    """Anna takes the key from the hall to the attic; so many sentences later it is said where it is, and the cup."""
+    judge, to_and_fro = (
+        Stories("continuation", 1, 1),
+        itertools.cycle(["ben goes to the kitchen .", "ben goes to the hall ."]),
+    )
+    carried = ["anna picks up the key .", "anna goes to the attic ."]
+    kinds = ("ending_unmoved", "ending_near", "ending_far")
+    for between in range(6):
+        idle = list(itertools.islice(to_and_fro, between))
+        for told in range(2 + between):  # wherever the prompt ends and the text begins
+            story = [*carried, *idle]
+            example = told_by(WORLD, *story[:told])
+            for ending, expected in {
+                "now the key is in the attic .": {"ending_near" if between <= 2 else "ending_far": 1},
+                "now the key is in the hall .": {"ending_near" if between <= 2 else "ending_far": 0},
+                "now the cup is in the attic .": {"ending_unmoved": 1},
+                "now the cup is in the hall .": {"ending_unmoved": 0},
+                "now the hat is in the hall .": {},
+            }.items():
+                judged = judge.score(example, " ".join([*story[told:], ending]))
+                assert {kind: judged[kind] for kind in kinds if judged[kind] is not None} == expected
+        if between % 2:
+            next(to_and_fro)
+
+
+def test_what_cannot_happen_moves_nothing() -> None:
+    judge, example = Stories("continuation", 0, 1), told_by(WORLD)
+    text = "anna picks up the cup . anna goes to the attic . now the cup is in the attic ."
+    assert judge.score(example, text)["ending_unmoved"] == 1, "she was not where it is"
 
 
 def test_all_continuations_together_have_probability_one() -> None:
@@ -98,7 +137,9 @@ def test_what_cannot_happen_or_is_not_true_is_wrong() -> None:
     assert judge.score(example, after.ending(thing))["accuracy"] == 0, "an event is missing"
     assert judge.score(example, f"{event} {event} {after.ending(thing)}")["accuracy"] == 0, "one too many"
     for nonsense in ("goes anna the the", ""):
-        assert set(judge.score(example, nonsense).values()) == {0}
+        judged = judge.score(example, nonsense)
+        assert {name for name in judged if judged[name] is None} == {"ending_unmoved", "ending_near", "ending_far"}
+        assert {value for value in judged.values() if value is not None} == {0}
     assert judge.score(example, event.rpartition(" ")[0])["grammatical"] == 0, "it does not end"
 
 

@@ -94,11 +94,11 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
     one, other = (record.scores.get(metric) for record in (first, second))
     if one is None or other is None or first.item_ids != second.item_ids:
         return None
-    both = (one.get("statistics", one["items"]), other.get("statistics", other["items"]))
-    chosen = [i for i in first.places.get(stratum, []) if all(known(values[i]) for values in both)]
-    if not chosen:
+    of = "statistics" if "statistics" in one and "statistics" in other else "items"
+    chosen = [i for i in first.places.get(stratum, []) if known(one[of][i]) and known(other[of][i])]
+    if len(chosen) < 2:
         return None
-    if "statistics" in one:
+    if of == "statistics":
         from tasks.metrics import METRICS
 
         sums = [[entry["statistics"][i] for i in chosen] for entry in (one, other)]

@@ -20,22 +20,31 @@ Timing = Mapping[str, Any]
 
 @remembered
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric over the items of a stratum, or over all."""
+    """The metric over the items of a stratum, or over all; of items that have a value."""
     entry = record.scores.get(metric)
-    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
-    if entry is None or not chosen:
+    if entry is None:
         return None
+    places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
     if "statistics" in entry:
-        return of_sums(metric, [entry["statistics"][i] for i in chosen])
-    chosen = [i for i in chosen if entry["items"][i] is not None]
-    items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
-    if not items:
+        return of_sums(metric, [entry["statistics"][i] for i in places])
+    chosen = [place for place in places if entry["items"][place] is not None]
+    if not chosen:
         return None
+    items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
     if groups:
         return clustered(items, groups)
     if set(items) <= {0, 1}:
         return proportion(int(sum(items)), len(items))
     return mean(items)
+
+
+def beyond_draft(record: Record) -> Interval | None:
+    """Accuracy minus that of the drafts, paired by item; None where no draft could be right."""
+    if "draft_accuracy" not in record.scores:
+        return None
+    return mean(
+        [a - b for a, b in zip(*(record.scores[m]["items"] for m in ("accuracy", "draft_accuracy")), strict=True)]
+    )
 
 
 @remembered

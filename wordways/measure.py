@@ -2,15 +2,17 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from paradigms.base import Canvas, Paradigm
-from tasks.base import Alphabet, Example, Task
+from paradigms.base import Canvas, Noise, Paradigm
+from tasks.base import Alphabet, Example, Share, Task
 from tasks.metrics.base import Metric
 from wordways import replay
 from wordways.clock import Workload, peak_bytes, time_all
@@ -20,6 +22,7 @@ from wordways.text import Encoded, Text
 from wordways.trace import Trace, forbidding, trace
 
 TRACED = 16  # items whose every call is kept in the record
+Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class MeasureSettings:
 
     score_batch: rows decoded together where only the text matters.  batches: rows decoded together in timings.
     timed: texts timed one by one at batch 1.  lengths: forced text lengths, tokens.  repeats: of every timing.
+    drafter: the decoder that writes the drafts, where the task asks for the paradigm's own.
     """
 
     items: int | None
@@ -37,6 +41,7 @@ class MeasureSettings:
     timed: int
     lengths: Sequence[int]
     repeats: int
+    drafter: Drafter | None = None
 
     def __post_init__(self) -> None:
         for name in ("items", "likelihood_items", "score_batch", "timed", "repeats"):
@@ -62,8 +67,8 @@ class Subject:
     seed: int
     device: torch.device
 
-    def noise(self, indices: Sequence[int]) -> SeededNoise:
-        return SeededNoise(self.seed, [self.examples[index].id for index in indices], self.device)
+    def noise(self, indices: Sequence[int], draws: str = "") -> SeededNoise:
+        return SeededNoise(self.seed, [draws + self.examples[index].id for index in indices], self.device)
 
     def blank(self, indices: Sequence[int]) -> Canvas:
         return self.text.blank([self.rows[index] for index in indices], self.paradigm.length).to(self.device)
@@ -87,13 +92,31 @@ def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], 
     return examples, text.encode(examples)
 
 
-@torch.inference_mode()
 def write_texts(subject: Subject, batch: int, advance: Callable[[int], None]) -> list[str]:
     """The text written for every test item, up to its end token."""
+    return written(subject, subject.paradigm.decode, "", batch, advance)
+
+
+def drafted(subject: Subject, drafter: Drafter, batch: int, advance: Callable[[int], None]) -> Subject:
+    """The same, every text to be written from a draft: the paradigm's own, by another decoder and with other draws."""
+    drafts = written(subject, partial(drafter, subject.paradigm), "draft/", batch, advance)
+    examples = [replace(example, draft=draft) for example, draft in zip(subject.examples, drafts, strict=True)]
+    return replace(subject, examples=examples, rows=subject.text.encode(examples))
+
+
+@torch.inference_mode()
+def written(
+    subject: Subject,
+    decode: Callable[[Canvas, Noise], Iterator[Tensor]],
+    draws: str,
+    batch: int,
+    advance: Callable[[int], None],
+) -> list[str]:
+    """What a decoder writes for every test item; `draws` stands before the items' names where noise is seeded."""
     texts = [""] * len(subject.rows)
     for indices in subject.chunks(batch, range(len(subject.rows))):
         canvas = subject.blank(indices)
-        ids_BL = deque(subject.paradigm.decode(canvas, subject.noise(indices)), maxlen=1).pop()
+        ids_BL = deque(decode(canvas, subject.noise(indices, draws)), maxlen=1).pop()
         for index, ids_L, holes_L in zip(indices, ids_BL.cpu(), canvas.holes_BL.cpu(), strict=True):
             texts[index] = subject.text.read(subject.text.useful(ids_L, holes_L))
         advance(len(indices))
@@ -101,7 +124,7 @@ def write_texts(subject: Subject, batch: int, advance: Callable[[int], None]) ->
 
 
 def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dict[str, Any]:
-    """Every metric's value for every item; of metrics that are no mean over items also the pooled value and sums."""
+    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums."""
     judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
     result = {}
     for metric in task.metrics:
@@ -110,7 +133,10 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dic
         if metric.of_sets:
             values = [metric.value(row) for row in within_strata(metric, examples, texts)]
         else:
-            values = [of_text[metric.name] for of_text in judged]
+            found = [of_text[metric.name] for of_text in judged]
+            values = [share(value) for value in found]
+            if any(isinstance(value, Share) for value in found):
+                entry["statistics"] = found
         entry["items"] = list(map(tidy, values))
         targets = [example.target for example in examples]
         if metric.beside_data:
@@ -141,6 +167,12 @@ def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[s
         for place, row in zip(places, metric.rows([texts[i] for i in places], asked), strict=True):
             found[place] = row
     return found
+
+
+def share(value: float | Share | None) -> float | None:
+    if not isinstance(value, Share):
+        return value
+    return value.part / value.whole if value.whole else None
 
 
 def tidy(value: float | None) -> float | int | None:
@@ -178,24 +210,29 @@ def likelihood(
 
 @torch.inference_mode()
 def detection(subject: Subject, batch: int) -> dict[str, Any]:
-    """How well a paradigm's own doubt finds the errors of a draft: AUROC of -log p over each text's tokens."""
-    found = [0.0] * len(subject.rows)
+    """How well a paradigm's own doubt finds the errors of a draft: AUROC of -log p over each text's tokens.
+
+    A text that is all right or all wrong has none.
+    """
+    found: list[float | None] = [None] * len(subject.rows)
     for indices in subject.chunks(batch, range(len(subject.rows))):
         canvas = subject.blank(indices)
         nats_BH, counted_BH = subject.paradigm.token_nats(canvas)
-        for index, nats_H, counted_H in zip(indices, nats_BH.cpu(), counted_BH.cpu(), strict=True):
-            row = subject.rows[index]
+        draft_BH = canvas.ids_BL.gather(1, canvas.hole_positions()[0])
+        for index, *columns in zip(indices, nats_BH.cpu(), draft_BH.cpu(), counted_BH.cpu(), strict=True):
+            nats_H, draft_H, counted_H = columns
             doubts: dict[bool, list[float]] = {True: [], False: []}
-            for nats, draft, right in zip(nats_H[counted_H].tolist(), row.draft, row.target, strict=True):
+            shown = zip(nats_H[counted_H].tolist(), draft_H[counted_H].tolist(), subject.rows[index].target)  # noqa: B905
+            for nats, draft, right in shown:  # a draft may end too early, or not at all
                 doubts[draft != right].append(nats)
             found[index] = auroc(doubts[True], doubts[False])
     return {"unit": "share", "higher_is_better": True, "items": [tidy(value) for value in found]}
 
 
-def auroc(above: Sequence[float], below: Sequence[float]) -> float:
-    """The chance that one of the first is larger than one of the second; a tie counts half."""
+def auroc(above: Sequence[float], below: Sequence[float]) -> float | None:
+    """The chance that one of the first is larger than one of the second; a tie counts half. None without a pair."""
     pairs = [(a > b) + (a == b) / 2 for a in above for b in below]
-    return sum(pairs) / len(pairs)
+    return sum(pairs) / len(pairs) if pairs else None
 
 
 def nats_of(

@@ -22,8 +22,8 @@ from PIL import Image
 
 from wordways import derive, likelihoods
 from wordways.oracles import lines_of
-from wordways.record import Record
-from wordways.rows import Row, colours, series_of
+from wordways.record import Record, canonical
+from wordways.rows import Row, colours, flatten, series_of
 from wordways.stats import Interval
 from wordways.style import LABEL_PT, STYLE, UNDATED, WIDTH_IN, Columns, lettering, letters_in, line_in, margin_letters
 from wordways.tables import quality_columns
@@ -35,6 +35,10 @@ DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
 NAMES = 14  # beside a panel; of more rows the most telling are named
 BARS = 40  # rows; of more only those named have bars, the others are dots
 MAPS = 24
+PASSES = ("passes", "updates", "steps")  # what loops that revise call the number of their calls
+TELLING = 0.01  # net gains below are drawn linearly, others by their logarithm
+STROKES = ("-o", "--s", ":^", "-.D")  # tell a paradigm's loops apart, whose colour is one
+SHARES = (-1, -0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 CAPTIONS = {
@@ -46,6 +50,7 @@ CAPTIONS = {
     "latency_length": "End-to-end latency of texts forced to a length, batch 1. Bands: 95 % intervals of the median.",
     "accumulated_error": "Exposure bias: what a text's own past adds to the divergence from the exact law, as a share.",
     "error_calls": "Error against calls: of single tokens (KL from the exact law, along the data) and of whole texts.",
+    "revision": "What loops mend of drafts minus what they spoil, against their calls R. Bands: 95 % intervals.",
     "order_map": "Order maps: the call at which a position took its final value; the darker, the more texts.",
 }
 
@@ -77,6 +82,7 @@ def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dic
             "latency_length": latency_against_length(rows, columns),
             "accumulated_error": accumulated_error(rows, columns),
             "error_calls": error_against_calls(rows, columns),
+            "revision": revision(rows, columns),
             "order_map": order_map(rows, columns),
         }
         for name, figure in drawings.items():
@@ -333,6 +339,53 @@ def error_against_calls(rows: Sequence[Row], columns: Columns) -> Figure | None:
     return figure
 
 
+def revision(rows: Sequence[Row], columns: Columns) -> Figure | None:
+    """Net gain against calls; a line joins settings that differ in nothing but how many; bands are 95 % intervals.
+
+    None where no text started from a draft, or no loop was given different numbers of calls.
+    """
+    net_gain = partial(derive.quality, metric="net_gain")
+    loops: dict[str, list[Row]] = {}
+    for row in rows:
+        if "net_gain" in row.first().scores:
+            settings = {"preset": row.first().config["preset"]} | flatten(row.first().config)
+            alike = {name: value for name, value in settings.items() if name.rpartition(".")[2] not in PASSES}
+            loops.setdefault(canonical(alike), []).append(row)
+    joined = {loop_name(of_loop[0].label): of_loop for of_loop in loops.values() if len(of_loop) > 1}
+    if not joined:
+        return None
+    figure, (axes,) = panels_with_margin(1, 1, 2.8, list(joined), columns)
+    ends, ticks = [], set()
+    for name, of_loop in joined.items():
+        found = [
+            (calls.value, gain)
+            for row in of_loop
+            if (calls := row.over_seeds(derive.calls)) and (gain := row.over_seeds(net_gain))
+        ]
+        xs, ys = zip(*sorted(found, key=lambda point: point[0]), strict=True)
+        colour = colours([row.paradigm for row in rows])[of_loop[0].paradigm]
+        draw_curve(axes, xs, ys, colour, STROKES[len(ends) % len(STROKES)])
+        ends.append(End(xs[-1], ys[-1].value, name, of_loop[0].paradigm))
+        ticks |= set(xs)
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(ticks))
+    axes.set_xlabel("backbone calls R")
+    axes.set_yscale("symlog", linthresh=TELLING)  # one loop may ruin a text where another mends a word in a hundred
+    axes.set_yticks([tick for tick in SHARES if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel("net gain, share of words")
+    plain_ticks(axes)
+    label_ends(axes, ends, True, columns)
+    return figure
+
+
+def loop_name(label: str) -> str:
+    """A row's label without the number of its calls."""
+    return " ".join(part for part in label.split() if part.partition("=")[0] not in PASSES)
+
+
 def in_random_order(record: Record) -> bool:
     """Or in the only order there is; drawn from the model's own law."""
     decoder = record.config["paradigm"]["decoder"]
@@ -417,8 +470,8 @@ def draw_point(axes: Axes, x: Interval, y: Interval, colour: str) -> None:
     axes.errorbar(x.value, y.value, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=0.8, zorder=2)
 
 
-def draw_curve(axes: Axes, xs: Sequence[int], ys: Sequence[Interval], colour: str) -> None:
-    axes.plot(xs, [y.value for y in ys], "-o", color=colour)
+def draw_curve(axes: Axes, xs: Sequence[float], ys: Sequence[Interval], colour: str, stroke: str = "-o") -> None:
+    axes.plot(xs, [y.value for y in ys], stroke, color=colour)
     axes.fill_between(xs, [y.low for y in ys], [y.high for y in ys], color=colour, alpha=0.15, lw=0)
 
 

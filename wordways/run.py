@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 import traceback
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from wordways.measure import (
     MeasureSettings,
     Subject,
     detection,
+    drafted,
     exposure,
     likelihood,
     scores,
@@ -136,13 +138,27 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         construct(MeasureSettings, nodes["measure"], "measure"),
     )
     with torch.device("meta"):
-        cell.paradigm(Vocabulary(size=8, mask=2, eos=1, pad=0))
+        check_drafter(cell, cell.paradigm(Vocabulary(size=8, mask=2, eos=1, pad=0)))
     task = cell.task
     try:
         task.data_hash()
     except ValueError as error:
         raise SettingError(f"task.{error}") from None
     return cell
+
+
+def check_drafter(cell: Cell, paradigm: Paradigm) -> None:
+    """Raises SettingError unless drafts are written where the task asks for them, as the paradigm can be decoded."""
+    drafter, name = cell.measure.drafter, type(cell.measure.drafter).__name__
+    if not cell.task.asks_for_drafts:
+        if drafter is not None:
+            raise SettingError(
+                f"measure.drafter={name}: task={type(cell.task).__name__} asks for no drafts; leave it out"
+            )
+    elif drafter is None:
+        raise SettingError("measure.drafter: missing; this task asks for drafts, so name a decoder that writes them")
+    elif not isinstance(drafter, typing.get_type_hints(type(paradigm).__init__)["decoder"]):
+        raise SettingError(f"measure.drafter={name}: does not decode {type(paradigm).__name__}")
 
 
 @functools.lru_cache(maxsize=4)
@@ -212,9 +228,13 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         lap("train")
         paradigm = paradigm.to(DTYPES[run.dtype])
         examples, rows = test_set(text.task, text, cell.measure.items)
-        subject = Subject(paradigm, text, examples, rows, run.seed, device)
-        steps = len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
+        subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
+        passes = 1 if drafter is None else 2
+        steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
         with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
+            if drafter is not None:
+                subject = drafted(subject, drafter, cell.measure.score_batch, advance)
+                examples = subject.examples
             texts = write_texts(subject, cell.measure.score_batch, advance)
             law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
@@ -274,5 +294,6 @@ def samples(task: Task, examples: list[Example], texts: list[str]) -> list[dict[
     shown = []
     for example, text in zip(examples[:TRACED], texts, strict=False):
         asked = {"prompt": example.prompt, "suffix": example.suffix, "target": example.target} if task.shareable else {}
-        shown.append({"id": example.id} | asked | {"text": text})
+        draft = {"draft": example.draft} if example.draft else {}
+        shown.append({"id": example.id} | asked | draft | {"text": text})
     return shown

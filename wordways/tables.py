@@ -161,6 +161,7 @@ def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 
 def quality_table(rows: Sequence[Row]) -> Table:
     columns, frame, methods = quality_columns(rows), [], set()
+    metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
     for row in rows:
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         cells = {"": row.label}
@@ -176,7 +177,6 @@ def quality_table(rows: Sequence[Row]) -> Table:
     if any(data.values()):
         places = {heading: digits_of(rows[0].first().scores[metric]) for heading, metric, _ in columns}
         frame.append({"": "the data"} | {h: beside_theory(value, places[h], None) for h, value in data.items()})
-    metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
     units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
@@ -193,7 +193,8 @@ def split(row: Row, metric: str, stratum: str) -> str:
     """Where some seeds solve a task and others do not, a mean says little: how many do."""
     found = [derive.quality(record, metric, stratum) for record in row.records]
     shares = [interval.value for interval in found if interval is not None]
-    if row.first().scores[metric]["unit"] != "share" or max(shares, default=0) - min(shares, default=0) < APART:
+    apart = max(shares, default=0) - min(shares, default=0) >= APART
+    if not apart or row.first().scores[metric]["unit"] != "share":
         return ""
     return f", solved {sum(share >= SOLVED for share in shares)} of {len(shares)}"
 

@@ -82,10 +82,12 @@ class Text:
     def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
         """The canvas to decode. oracle: as many holes as the reference has tokens; else as many as there is room."""
         widths = [max(1, len(row.target)) if length == "oracle" else row.room for row in rows]
-        drafts = [(row.draft + [EOS] * row.ends)[:width] for row, width in zip(rows, widths, strict=True)]
-        masks = ([MASK] * width for width in widths)
         return self.lay(
-            rows, [draft if row.draft else mask for row, draft, mask in zip(rows, drafts, masks, strict=True)]
+            rows,
+            [
+                (row.draft + [EOS] * width)[:width] if row.draft else [MASK] * width
+                for row, width in zip(rows, widths, strict=True)
+            ],
         )
 
     def forced(self, rows: Sequence[Encoded], tokens: int) -> Canvas:

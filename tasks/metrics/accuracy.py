@@ -32,6 +32,24 @@ class Ending(Accuracy):
     name = "ending"
 
 
+class EndingUnmoved(Ending):
+    """The same of endings about a thing that no sentence has moved: it is where the beginning put it."""
+
+    name = "ending_unmoved"
+
+
+class EndingNear(Ending):
+    """The same of endings about a thing last moved at most two sentences before the ending."""
+
+    name = "ending_near"
+
+
+class EndingFar(Ending):
+    """The same of endings about a thing last moved more than two sentences before the ending."""
+
+    name = "ending_far"
+
+
 class Grammatical(Accuracy):
     """Of a language's sentences / all, as the task's parser says; whether they are true is another matter."""
 

@@ -20,3 +20,9 @@ class NetGain(Accuracy):
     """(Tokens fixed - tokens broken) / tokens."""
 
     name = "net_gain"
+
+
+class DraftAccuracy(Accuracy):
+    """Accuracy before anything was revised."""
+
+    name = "draft_accuracy"
