@@ -15,10 +15,12 @@ DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u206
 def visible(text: str) -> str:
     """On one line, and without signs that steer a terminal or the direction of what follows: these by number."""
     signs = (f"[U+{ord(c):04X}]" if c in DIRECTION or unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-    return "".join(signs) if not text.isprintable() else text
+    return "".join(signs)
 
 
 def one_line(text: str) -> str:
+    if text.isprintable():
+        return text
     return visible(re.sub(r"[\t\n\v\f\r\x85\u2028\u2029]+", " ", text))
 
 

@@ -1,6 +1,7 @@
 """A results folder in, tables and figures out: a pure function of records, without torch."""
 
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -14,7 +15,7 @@ from wordways.card import model_index
 from wordways.compare import compare
 from wordways.contrasts import contrast_table, marked
 from wordways.efficiency import efficiency_table
-from wordways.escape import in_markdown
+from wordways.escape import in_markdown, one_line
 from wordways.folder import rebuilt
 from wordways.oracles import oracle_lines
 from wordways.page import page_of
@@ -43,6 +44,7 @@ PAGE = 100  # lines
 def write_report(results: Path, columns: "Columns" = 2) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
     records, refused = read_records(results)
+    gc.freeze()  # thousands of records hold no cycles: looking for them takes longer than drawing
     with rebuilt(results / "report") as folder:
         shown = build(results.resolve().name, records, refused, folder, columns)
     return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
@@ -53,7 +55,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     from wordways.claims import claims_of
     from wordways.plots import save_figures, save_series
 
-    rows, shown, page, by_task = rows_of(records), [], [f"# {name}", ""], {}
+    rows, shown, page, by_task = rows_of(records), [], [f"# {in_markdown(name)}", ""], {}
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
         made = [marked(quality_table(group), group), speed_table(group), tradeoff_table(group), contrast_table(group)]
@@ -78,8 +80,8 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
         write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
-    missing = missing_lines(records) + [f"not a record: {reason}" for reason in refused]
-    page += [f"- {line}" for line in missing]
+    missing = [one_line(line) for line in missing_lines(records) + [f"not a record: {reason}" for reason in refused]]
+    page += [f"- {in_markdown(line)}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
     oracles = (oracle_table(lines), lines) if lines else None
     write_atomically(folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(rows), missing))
