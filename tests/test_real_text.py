@@ -17,7 +17,7 @@ from tasks.base import Alphabet
 from tasks.corpus import LONGEST
 from tasks.infilling import Infilling
 from tasks.windows import Windows
-from wordways.__main__ import main
+from wordways.__main__ import compose_cells, main
 from wordways.record import Record
 from wordways.run import Cell, run_cell
 from wordways.text import EOS, MASK, Kept, Text, build_text
@@ -417,3 +417,15 @@ def test_the_local_corpora_are_the_published_ones(shared: Path) -> None:
         assert sum(len(line.split()) + 1 for (line,) in words.rows(split)) == tokens
     characters: Any = cell("task=continuation_characters", f"task.data={shared / 'data' / 'tinyshakespeare'}").task
     assert len(characters.vocabulary()) == 65
+
+
+@pytest.mark.parametrize("name", ["infilling", "infilling_characters"])
+def test_both_formats_of_the_same_examples_are_one_sweep(name: str, tmp_path: Path) -> None:
+    data = f"task.data={MADE[name](tmp_path)}"
+    cells = compose_cells([f"experiment={name}_formats", data, *SMALLER[name]])
+    assert {(c.nodes["task"]["form"], c.run.results) for c in cells} == {
+        (form, f"results/{name}_formats") for form in ("span", "fim")
+    }
+    alone = compose_cells([f"task={name}", data, *SMALLER[name]])
+    assert {c.nodes["task"]["form"] for c in alone} == {"span"}
+    assert 2 * len(alone) == len(cells)
