@@ -20,7 +20,7 @@ class Continuation(Windows):
     holes = "suffix"
     strata = ("continuation",)
     metrics: Sequence[Metric] = (
-        Chrf(), Bleu(), SeqRep4(), Distinct1(), Distinct2(), SelfBleu(), UnigramEntropy()
+        Bleu(), Chrf(), SeqRep4(), Distinct1(), Distinct2(), SelfBleu(), UnigramEntropy()
     )  # fmt: skip
 
     def __init__(

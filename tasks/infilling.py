@@ -9,7 +9,7 @@ from typing import Literal
 from tasks.base import Example, Split
 from tasks.metrics.accuracy import ExactMatch
 from tasks.metrics.base import Metric
-from tasks.metrics.overlap import Bleu, EditSimilarity, LengthRatio, RougeL
+from tasks.metrics.overlap import EditSimilarity, LengthRatio, RougeL
 from tasks.windows import TRIES, Unit, Windows, spans
 
 Kind = Literal["word", "ngram", "sentence", "beginning", "middle", "end"]
@@ -25,7 +25,7 @@ class Infilling(Windows):
     left to right can answer, too (Bavarian et al., 2022). Examples are the same in both.
     """
 
-    metrics: Sequence[Metric] = (ExactMatch(), EditSimilarity(), Bleu(), RougeL(), LengthRatio())
+    metrics: Sequence[Metric] = (EditSimilarity(), ExactMatch(), RougeL(), LengthRatio())
 
     def __init__(
         self,

@@ -138,6 +138,8 @@ def test_every_task_keeps_the_contract(name: str, tmp_path: Path) -> None:
             assert example.stratum in task.strata
             assert example.references
     assert not task.shareable
+    names = [metric.name for metric in task.metrics]
+    assert names[0] == min(names), "the first is the headline, and a record keeps them by name"
     judged = {metric.name for metric in task.metrics if not metric.of_sets}
     example = next(iter(task.examples("test")))
     assert task.score(example, example.target.strip()).keys() == task.score(example, "").keys() == judged
