@@ -165,7 +165,7 @@ def test_a_rate_is_of_all_words_together_and_of_texts_that_have_any() -> None:
     }
     record = replace(
         RECORD, item_ids=["a", "b", "c"], strata=dict.fromkeys("abc", "x"),
-        scores={"fix_rate": entry, "detection": {**entry, "items": [None] * 3}},
+        scores={"fix_rate": entry, "detection": {"unit": "share", "higher_is_better": True, "items": [None] * 3}},
     )  # fmt: skip
     found = quality(record, "fix_rate", "x")
     assert found is not None
