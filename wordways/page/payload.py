@@ -16,10 +16,10 @@ from wordways.oracles import lines_of, module
 from wordways.record import Record, canonical
 from wordways.rows import Row, colours, flatten
 from wordways.stats import Interval
-from wordways.tables import Table, quality_columns, speed_measures
+from wordways.tables import Measure, Table, quality_columns, speed_measures
 
 ROOM = {
-    "players": 500_000,
+    "players": 800_000,
     "orders": 250_000,
     "samples": 200_000,
     "oracles": 200_000,
@@ -49,7 +49,8 @@ def payload(
     tasks = list(dict.fromkeys(row.task for row in rows))
     groups = {task: [row for row in rows if row.task == task] for task in tasks}
     settings = Settings()
-    shown = [row_entry(row, groups[row.task], settings) for row in rows]
+    asked = {task: (quality_columns(group), speed_measures(group)) for task, group in groups.items()}
+    shown = [row_entry(row, *asked[row.task], settings) for row in rows]
     for task, (quality, *_) in tables.items():
         of_task = [entry for entry in shown if entry["task"] == task]
         for (line, column), mark in quality.marks.items():
@@ -104,17 +105,19 @@ class Settings:
         return found
 
 
-def row_entry(row: Row, group: Sequence[Row], settings: Settings) -> dict[str, Any]:
+def row_entry(
+    row: Row, columns: Sequence[tuple[str, str, str]], speeds: Sequence[Measure], settings: Settings
+) -> dict[str, Any]:
     first = row.first()
     theory = {(line["measure"], line["operation"]): line for line in lines_of(first)}
     quality = {}
-    for heading, metric, stratum in quality_columns(group):
+    for heading, metric, stratum in columns:
         found = numbers(row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)))
         line = theory.get((metric, stratum))
         if found and line:
             found += [short(line["theory"]), int(abs(found[0] - line["theory"]) <= line["tolerance"])]
         quality[heading] = found
-    measures = {m.name: numbers(row.over_seeds(m.value), m.scale) for m in speed_measures(group)}
+    measures = {m.name: numbers(row.over_seeds(m.value), m.scale) for m in speeds}
     rates = {
         name.removeprefix("tokens_per_second_at_"): found
         for name, found in measures.items()
