@@ -132,7 +132,7 @@ def test_what_is_no_longer_made_goes_and_nothing_else(copy: Path) -> None:
         path.unlink()
     write_report(copy)
     left = {path.name for path in folder.iterdir()}
-    assert left == {"report.md", "SHA256SUMS", "notes.txt", "budgets_list_operations.tex"}
+    assert left == {"index.html", "report.md", "SHA256SUMS", "notes.txt", "budgets_list_operations.tex"}
     assert (copy / "outside").is_file()
     assert not [path for path in copy.iterdir() if path.name.startswith(".")], "nothing is left of the building"
 

@@ -4,6 +4,7 @@ T_ideal = sum over calls of max(FLOP / pi, bytes / beta), with pi and beta measu
 """
 
 import itertools
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -14,6 +15,9 @@ from wordways.record import Record
 from wordways.rows import Row
 from wordways.stats import Interval
 from wordways.tables import Table, rounded
+
+Compared = tuple[Row, Interval, Interval, Interval]
+"""A row, its measured and its ideal latency per token, eta."""
 
 IMPOSSIBLE = 1.02  # an eta above is an error of the measurement
 
@@ -53,6 +57,8 @@ def efficiency_table(rows: Sequence[Row]) -> Table | None:
     if not found:
         return None
     ranks = [ranking([one.value for _, one, _, _ in found]), ranking([one.value for _, _, one, _ in found])]
+    turned = flips(found)
+    changed = {id(row) for pair in turned for row, *_ in pair}
     frame = [
         {
             "": row.label,
@@ -60,7 +66,7 @@ def efficiency_table(rows: Sequence[Row]) -> Table | None:
             "ideal ms/token": rounded(best, 1e3),
             "eta": rounded(eta, 1) + (" ✗" if eta.value > IMPOSSIBLE else ""),
             "rank": str(rank),
-            "ideal rank": str(ideally) + (" ⇄" if rank != ideally else ""),
+            "ideal rank": str(ideally) + (" ⇄" if id(row) in changed else ""),
         }
         for (row, measured, best, eta), rank, ideally in zip(found, *ranks, strict=True)
     ]
@@ -68,8 +74,9 @@ def efficiency_table(rows: Sequence[Row]) -> Table | None:
     beta = statistics.median(row.first().provenance["peak"]["bytes_per_s"] for row, *_ in found) / 1e9
     note = (
         f"Ideal: every call at {peak:,.3g} GFLOP/s or {beta:,.3g} GB/s, whichever takes longer, both measured in the "
-        f"run; eta is ideal over measured. ⇄ marks a rank that changes: {flips(found)}. There, code decides rather "
-        f"than the way of writing. ✗: above {IMPOSSIBLE}, an error of the measurement."
+        f"run; eta is ideal over measured. {len(turned)} of {math.comb(len(found), 2)} pairs change places, measured "
+        "intervals apart (⇄): there, code decides rather than the way of writing. ✗: above "
+        f"{IMPOSSIBLE}, an error of the measurement."
     )
     name = rows[0].task
     return Table(f"efficiency_{name}", f"Implementation efficiency, {name}", note, pd.DataFrame(frame))
@@ -81,12 +88,6 @@ def ranking(values: Sequence[float]) -> list[int]:
     return [order.index(value) + 1 for value in values]
 
 
-def flips(found: Sequence[tuple[Row, Interval, Interval, Interval]]) -> str:
-    """How many pairs change places between the measured and the ideal ranking, their measured intervals apart."""
-    pairs = list(itertools.combinations(found, 2))
-    turned = [
-        (a, b)
-        for a, b in pairs
-        if (a[1].high < b[1].low and a[2].value > b[2].value) or (b[1].high < a[1].low and b[2].value > a[2].value)
-    ]
-    return f"{len(turned)} of {len(pairs)} pairs, intervals apart, change places"
+def flips(found: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
+    """Pairs that change places between the measured and the ideal ranking, their measured intervals apart."""
+    return [(a, b) for a, b in itertools.permutations(found, 2) if a[1].high < b[1].low and a[2].value > b[2].value]
