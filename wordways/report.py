@@ -73,9 +73,10 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         write_atomically(folder / "data.csv", numbers.to_csv(index=False))
         numbers.to_parquet(folder / "records.parquet", index=False, compression="zstd")
         write_atomically(folder / "model-index.yaml", model_index(rows))
-    lines = oracle_lines(records)
+    lines, oracles = oracle_lines(records), None
     if lines:
         table = replace(oracle_table(lines), signature=signature(rows))
+        oracles = (table, lines)
         save_table(table, folder)
         page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
@@ -83,7 +84,6 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     missing = [one_line(line) for line in missing_lines(records) + [f"not a record: {reason}" for reason in refused]]
     page += [f"- {in_markdown(line)}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
-    oracles = (oracle_table(lines), lines) if lines else None
     write_atomically(folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(rows), missing))
     return [*shown, *missing]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,20 @@ class Row:
     records: Sequence[Record]
 
     def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
-        """One checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value."""
+        """One checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value.
+
+        Kept: every table, figure and export asks for the same ones again.
+        """
+        asked = (value.func, value.args, *sorted(value.keywords.items())) if isinstance(value, partial) else value
+        if asked not in self.memory:
+            self.memory[asked] = self.summary(value)
+        return self.memory[asked]
+
+    @cached_property
+    def memory(self) -> dict[Any, Interval | None]:
+        return {}
+
+    def summary(self, value: Callable[[Record], Interval | None]) -> Interval | None:
         found = [value(record) for record in self.records]
         known = [interval for interval in found if interval is not None]
         if len(known) < len(found):

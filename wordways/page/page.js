@@ -493,7 +493,7 @@ function plainTable(table) {
     const miss = cell === "NO" || cell === "does not hold" || /✗$/.test(cell);
     return el("td", { className: [table.text[i] ? "text" : "", miss ? "miss" : cell === "yes" || cell === "holds" ? "holds" : ""].join(" ").trim() }, bdi(cell));
   })));
-  return [el("div", { className: "scroll", tabIndex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows))), el("p", { className: "note" }, table.note)];
+  return [el("div", { className: "scroll", tabIndex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows))), el("p", { className: "note" }, table.note), table.signature ? el("p", { className: "signature" }, table.signature) : null].filter(Boolean);
 }
 section("oracles", "Theory and measurement", null, () => {
   if (!D.oracles.rows.length) return [];

@@ -281,6 +281,7 @@ def table_entry(table: Table) -> dict[str, Any]:
         "text": wordy,
         "rows": cells,
         "note": table.note,
+        "signature": table.signature,
     }
 
 
