@@ -1,5 +1,6 @@
 """Whatever stands in a record is shown as text or refused by name: nothing is executed, nothing breaks a format."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from wordways.contrasts import marked
 from wordways.escape import in_latex, in_markdown, one_line
-from wordways.record import Record, read_records, write_record
+from wordways.record import Record, canonical, read_records, write_record
 from wordways.report import write_report
 from wordways.rows import rows_of
 from wordways.signature import signature
@@ -138,3 +139,32 @@ def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: P
     assert f"{first.name}: schema 0, this version reads schema 1" in shown
     assert f"{second.name}: lacks trace" in shown
     assert f"{third.name}: not readable as JSON (NaN is not a value)" in shown
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        ({"operations": ["<img src=x>"]}, "theory unknown: task.operations[0]=<img src=x>"),
+        ({"_target_": "tasks.nowhere.Gone"}, "theory unknown: _target_=tasks.nowhere.Gone: no such class"),
+        ({"_target_": "pathlib.Path.touch"}, "theory unknown: task._target_=pathlib.Path.touch: must be in tasks"),
+        ({"inner": {"_target_": "os.system"}}, "theory unknown: task._target_=os.system: must be in tasks"),
+    ],
+)
+def test_a_task_this_version_does_not_know_has_numbers_and_no_theory(
+    results: Path, tmp_path: Path, task: dict[str, object], reason: str
+) -> None:
+    record = next(record for record in read_records(results)[0] if record.status == "ok")
+    write_record(tmp_path, replace(record, config={**record.config, "task": {**record.config["task"], **task}}))
+    shown = write_report(tmp_path)
+    assert reason in shown
+    assert "accuracy in share" in shown
+
+
+@pytest.mark.parametrize("config", [{}, {"task": {"_target_": "tasks.bigram.Bigram"}, "paradigm": {"_target_": 3}}, 7])
+def test_a_record_that_does_not_say_what_it_is_of_is_refused_by_name(
+    results: Path, tmp_path: Path, config: object
+) -> None:
+    record = next(record for record in read_records(results)[0] if record.status == "ok")
+    path = write_record(tmp_path, record)
+    path.write_text(canonical({**json.loads(path.read_text()), "config": config}))
+    assert f"not a record: {path.name}: config.paradigm names no class" in write_report(tmp_path)

@@ -27,8 +27,9 @@ from wordways.record import (
     write_record,
 )
 
+CONFIG = {name: {"_target_": f"{name}s.some.Class"} for name in ("paradigm", "task")}
 EMPTY = Record(
-    cell="0123456789abcdef", status="skipped", reason="because", config={}, provenance={}, budgets={}, scores={},
+    cell="0123456789abcdef", status="skipped", reason="because", config=CONFIG, provenance={}, budgets={}, scores={},
     item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
 )  # fmt: skip
 

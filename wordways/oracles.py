@@ -22,7 +22,7 @@ from wordways.likelihoods import (
     reverse_kl_per_token,
 )
 from wordways.record import Record, canonical, remembered
-from wordways.settings import build, locate
+from wordways.settings import SettingError, build, locate
 from wordways.stats import Interval
 
 TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
@@ -141,15 +141,42 @@ def module(node: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def theory_of(node: str, setting: Setting) -> Theory | None:
-    return task_of(node).theory(setting)
+    """None also where this version does not know the task as it was set: `strangers` names it."""
+    try:
+        return task_of(node).theory(setting)
+    except SettingError:
+        return None
+
+
+def strangers(records: Sequence[Record]) -> list[str]:
+    """A line for every task that this version cannot build, and so knows no theory of."""
+    found = []
+    for node in dict.fromkeys(canonical(record.config["task"]) for record in records):
+        try:
+            task_of(node)
+        except SettingError as error:
+            found.append(f"theory unknown: {error}")
+    return found
 
 
 @lru_cache(maxsize=64)
 def task_of(node: str) -> Task:
+    """Raises SettingError where it is none of this version's: anybody may have written the record that names it."""
     settings = json.loads(node)
-    del settings["data_hash"]
+    for target in classes_in(settings):
+        if not str(target).startswith("tasks."):
+            raise SettingError(f"task._target_={target}: must be in tasks")
+    settings.pop("data_hash", None)
     parameters = inspect.signature(locate(settings["_target_"])).parameters
     return build(settings | ({"data": None} if "data" in parameters else {}), "task")
+
+
+def classes_in(value: Any) -> Iterator[Any]:
+    """Every class that a node of settings names, itself and below."""
+    if isinstance(value, Mapping):
+        yield from (entry for name, entry in value.items() if name == "_target_")
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from classes_in(inner)
 
 
 @lru_cache(maxsize=1)

@@ -164,6 +164,10 @@ def parse_record(name: str, content: bytes) -> Record:
     missing = FIELDS - fields.keys()
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
+    for part in ("paradigm", "task"):
+        node = fields["config"].get(part) if isinstance(fields["config"], dict) else None
+        if not isinstance(node, dict) or "." not in str(node.get("_target_")):
+            raise ValueError(f"{name}: config.{part} names no class")
     return Record(**{name: fields[name] for name in FIELDS | fields.keys() & OPTIONAL})
 
 

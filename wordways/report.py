@@ -17,7 +17,7 @@ from wordways.contrasts import contrast_table, marked
 from wordways.efficiency import efficiency_table
 from wordways.escape import in_markdown, one_line
 from wordways.folder import rebuilt
-from wordways.oracles import oracle_lines
+from wordways.oracles import oracle_lines, strangers
 from wordways.page import page_of
 from wordways.record import ARCHIVE, Record, canonical, holds_records, pack, read_records, write_atomically
 from wordways.rows import rows_of
@@ -81,7 +81,10 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
         write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
-    missing = [one_line(line) for line in missing_lines(records) + [f"not a record: {reason}" for reason in refused]]
+    missing = [
+        one_line(line)
+        for line in missing_lines(records) + strangers(records) + [f"not a record: {reason}" for reason in refused]
+    ]
     page += [f"- {in_markdown(line)}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
     write_atomically(folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(rows), missing))
