@@ -43,10 +43,13 @@ PAGE = 100  # lines
 
 def write_report(results: Path, columns: "Columns" = 2) -> str:
     """Rebuilds <results>/report from the records; returns what a terminal should show."""
-    records, refused = read_records(results)
-    gc.freeze()  # thousands of records hold no cycles: looking for them takes longer than drawing
-    with rebuilt(results / "report") as folder:
-        shown = build(results.resolve().name, records, refused, folder, columns)
+    gc.disable()  # thousands of records hold no cycles: looking for them takes longer than drawing
+    try:
+        records, refused = read_records(results)
+        with rebuilt(results / "report") as folder:
+            shown = build(results.resolve().name, records, refused, folder, columns)
+    finally:
+        gc.enable()
     return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
 
 
