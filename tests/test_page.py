@@ -219,6 +219,29 @@ def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path)
     assert len(browser.find_elements(By.CSS_SELECTOR, "#player .token.revised")) == 1
 
 
+def test_what_is_to_be_cited_is_copied(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    browser.execute_script(
+        "window.copied = []; Object.defineProperty(navigator, 'clipboard', "
+        "{ value: { writeText: async (text) => { window.copied.push(text); } } });"
+        "for (const node of document.querySelectorAll('.cite')) node.open = true;"
+    )
+    buttons = browser.find_elements(By.CSS_SELECTOR, ".cite button")
+    assert [button.text for button in buttons] == ["copy BibTeX", "copy LaTeX table", "copy CSV"]
+    for button in buttons:
+        browser.execute_script("arguments[0].click()", button)
+    wait_for(lambda: [button.text for button in buttons] == ["copied"] * 3)
+    bibtex, latex, csv = browser.execute_script("return window.copied")
+    assert bibtex.startswith("@software{wordways,")
+    assert (
+        latex
+        == (page.parent / "quality_list_operations.tex").read_text()
+        + "\n"
+        + (page.parent / "speed_list_operations.tex").read_text()
+    )
+    assert [line.split(",")[0] for line in csv.splitlines()[1:]] == column(browser, 1)
+
+
 def test_skipped_cells_stand_there_with_their_reason(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     records, _ = read_records(page.parent.parent)
