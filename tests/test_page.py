@@ -112,6 +112,11 @@ def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: 
     browser.execute_script("for (const node of document.querySelectorAll('details')) node.open = true;")
     assert browser.execute_script(OVERLAPS) == []
     assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+    squeezed = (
+        "return [...document.querySelectorAll('figure svg')].filter("
+        "(picture) => picture.clientWidth < picture.getAttribute('width') - 1).length"
+    )
+    assert browser.execute_script(squeezed) == 0, "letters keep their size"
     complaints(browser)
 
 

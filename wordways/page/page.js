@@ -346,8 +346,9 @@ function paretoChart(column, width) {
   return el("figure", {}, el("figcaption", {}, column.name), picture, moreRows(all.length - rows.length));
 }
 section("explorer", "Quality against latency", "Solid: what no other setting of the same paradigm beats in both. Dotted: decoders of one checkpoint. Bold names: what nothing here beats. Bars: 95 % intervals; open diamonds: what theory demands. Hover or tab for the whole configuration; names that would overlap are left out.", (body) => {
-  const columns = columnsOf(state.task), room = roomIn(body), width = columns.length === 1 || room < 900 ? room : (room - 32) / 2;
-  return [el("div", { className: "panels", style: columns.length === 1 ? { gridTemplateColumns: "1fr" } : {} }, ...columns.map((column) => paretoChart(column, Math.min(width, columns.length === 1 ? 1100 : 700))).filter(Boolean))].filter((box) => box.childElementCount);
+  const columns = columnsOf(state.task), room = roomIn(body), across = Math.max(1, Math.min(columns.length, 2, Math.floor(room / 440)));
+  const width = Math.min((room - 32 * (across - 1)) / across, across === 1 ? 1100 : 700);
+  return [el("div", { className: "panels", style: { gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` } }, ...columns.map((column) => paretoChart(column, width)).filter(Boolean))].filter((box) => box.childElementCount);
 });
 
 // ---- decode player -----------------------------------------------------------------------------------------------------
