@@ -242,6 +242,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             if any(example.draft for example in examples):
                 judged["detection"] = detection(subject, cell.measure.score_batch)
         alone = traces(subject)
+        films = watched(subject)
         loads = workloads(subject, cell.measure, alone)
         lap("score")
     with device_lock(device.type, alone=True):
@@ -273,7 +274,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         timing=timed,
         trace=trace_entry(subject, alone),
         samples=samples(text.task, examples, texts),
-        replay=watched(subject),
+        replay=films,
     )
 
 
