@@ -54,6 +54,8 @@ def lines_of(record: Record) -> list[dict[str, Any]]:
 
 def judged(record: Record) -> Iterator[dict[str, Any]]:
     decoder = record.config["paradigm"]["decoder"]
+    if "teacher" in record.config["train"]:
+        return  # theory is about what the data say
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
         return
     if decoder.get("cache") in APPROXIMATE or any(decoder.get(name) is not None for name in ADAPTIVE):
@@ -72,7 +74,8 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     twins: dict[str, list[Record]] = {}
     for record in records:
         alike = {name: record.config[name] for name in ("task", "backbone", "train", "seed", "device", "dtype")}
-        if record.likelihood is not None and record.likelihood["kind"] == "exact":
+        of_data = "teacher" not in record.config["train"]
+        if of_data and record.likelihood is not None and record.likelihood["kind"] == "exact":
             twins.setdefault(canonical(alike), []).append(record)
     for group in twins.values():
         for stratum in dict.fromkeys(stratum for record in group for stratum in lost_bits(record)):

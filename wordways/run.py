@@ -38,11 +38,13 @@ from wordways.provenance import provenance
 from wordways.record import Record, canonical, cell_id, digest, valid_record, write_record
 from wordways.roofline import machine_peaks
 from wordways.settings import SettingError, build, construct
+from wordways.teacher import Teacher
 from wordways.text import Stream, Text, build_text
-from wordways.train import Batch, TrainSettings, fit
+from wordways.train import Batch, TrainLog, TrainSettings, fit
 
 TRAINING = 1  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
 VALID_ITEMS, VALID_BATCH = 512, 128
+TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
@@ -81,6 +83,7 @@ class Cell:
     run: RunSettings
     train: TrainSettings
     measure: MeasureSettings
+    teacher: "Cell | None" = None  # whose texts stand for the data's in training
 
     @property
     def task(self) -> Task:
@@ -114,9 +117,14 @@ class Cell:
         task = shaping_settings(self.task, self.nodes["task"]) | {"data_hash": self.task.training_hash()}
         return digest([TRAINING, shaping, task, self.nodes["backbone"], self.nodes["train"], self.run.seed])
 
-    def paradigm(self, vocabulary: Vocabulary) -> Paradigm:
+    @property
+    def decoding_key(self) -> str:
+        """What, beside the training, decides what is written."""
+        return digest(self.nodes["paradigm"].get("decoder"))
+
+    def paradigm(self, vocabulary: Vocabulary, path: str = "paradigm") -> Paradigm:
         backbone = build(self.nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
-        return build(self.nodes["paradigm"], "paradigm", vocabulary=vocabulary, backbone=backbone)
+        return build(self.nodes["paradigm"], path, vocabulary=vocabulary, backbone=backbone)
 
 
 def shaping_settings(task: Any, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,16 +137,23 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
     nodes = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
+    train = dict(nodes["train"])
+    teacher = train.pop("teacher", None)
     cell = Cell(
         preset,
         experiment,
         nodes,
         construct(RunSettings, run, ""),
-        construct(TrainSettings, nodes["train"], "train"),
+        construct(TrainSettings, train, "train"),
         construct(MeasureSettings, nodes["measure"], "measure"),
     )
+    if teacher is not None:
+        own = replace(cell, preset="teacher", nodes={**nodes, "paradigm": teacher, "train": train})
+        cell = replace(cell, teacher=own)
     with torch.device("meta"):
-        check_drafter(cell, cell.paradigm(Vocabulary(size=8, mask=2, eos=1, pad=0)))
+        if cell.teacher is not None:
+            cell.teacher.paradigm(TINY, "train.teacher")
+        check_drafter(cell, cell.paradigm(TINY))
     task = cell.task
     try:
         task.data_hash()
@@ -207,13 +222,13 @@ def fill_in(cell: Cell, blank: Record) -> Record:
     """Does what a cell asks for. Raises whatever goes wrong; the caller makes a record of it."""
     node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
     text = text_of(node, run.checkpoints)
-    paradigm = cell.paradigm(text.vocabulary)
-    if text.task.holes not in paradigm.fills:
-        fills = " and ".join(sorted(paradigm.fills))
-        reason = f"{cell.preset} fills {fills} holes; this task asks for {text.task.holes} holes"
-        return replace(blank, status="skipped", reason=reason)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
-    paradigm = paradigm.to(device)
+    for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
+        fills = one.paradigm(text.vocabulary).fills
+        if text.task.holes not in fills:
+            reason = (
+                f"{one.preset} fills {' and '.join(sorted(fills))} holes; this task asks for {text.task.holes} holes"
+            )
+            return replace(blank, status="skipped", reason=reason)
     clock, seconds = time.perf_counter(), {}
 
     def lap(phase: str) -> None:
@@ -221,11 +236,9 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         seconds[phase], clock = time.perf_counter() - clock, time.perf_counter()
 
     with device_lock(device.type, alone=False):
-        stream = stream_of(node, run.checkpoints, cell.train.batch, run.seed)
-        folder = Path(run.checkpoints) / cell.training_key
-        with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
-            log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
+        made = trained(cell, text, device)
         lap("train")
+        paradigm, log = made.paradigm, made.log
         paradigm = paradigm.to(DTYPES[run.dtype])
         examples, rows = test_set(text.task, text, cell.measure.items)
         subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
@@ -254,6 +267,8 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
         "params": sum(weight.numel() for weight in paradigm.parameters()),
     }  # fmt: skip
+    if made.teacher is not None:
+        budgets["teacher_flops"] = made.teacher.log.flops + made.written_flops
     return replace(
         blank,
         status="ok",
@@ -276,6 +291,35 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         samples=samples(text.task, examples, texts),
         replay=films,
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell's paradigm with its best weights, and what training took; of a teacher also what writing took, FLOP."""
+
+    paradigm: Paradigm
+    log: TrainLog
+    teacher: "Trained | None" = None
+    written_flops: int = 0
+
+
+def trained(cell: Cell, text: Text, device: torch.device) -> Trained:
+    """Trains what is not trained yet, a teacher first."""
+    run, paradigm = cell.run, cell.paradigm(text.vocabulary)
+    paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
+    paradigm, folder = paradigm.to(device), Path(run.checkpoints) / cell.training_key
+    wise = None if cell.teacher is None else trained(cell.teacher, text, device)
+    if cell.teacher is None or wise is None:
+        teacher = None
+        stream = stream_of(canonical(cell.nodes["task"]), run.checkpoints, cell.train.batch, run.seed)
+    else:
+        kept = Path(run.checkpoints) / cell.teacher.training_key / f"texts-{cell.teacher.decoding_key}"
+        bar = functools.partial(progress_bar, "teacher: write", enabled=run.progress)
+        teacher = Teacher(Subject(wise.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, kept, bar)
+        stream = Stream(text, cell.train.batch, run.seed, teacher)
+    with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
+        log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
+    return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
 
 
 def validation_set(text: Text, device: torch.device) -> list[Batch]:

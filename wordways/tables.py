@@ -9,7 +9,7 @@ import pandas as pd
 
 from wordways import derive, likelihoods
 from wordways.escape import in_label, in_latex, in_markdown, one_line
-from wordways.oracles import lines_of, lost_bits
+from wordways.oracles import lines_of, lost_bits, module
 from wordways.record import Record
 from wordways.rows import Row
 from wordways.signature import signature
@@ -299,6 +299,7 @@ def likelihood_table(rows: Sequence[Row]) -> Table:
 
 
 def budget_table(rows: Sequence[Row]) -> Table:
+    taught = any("teacher" in row.first().config["train"] for row in rows)
     frame = [
         {
             "": row.label,
@@ -308,11 +309,24 @@ def budget_table(rows: Sequence[Row]) -> Table:
             "supervised tokens": f"{budgets['supervised_tokens']:,}",
             "TFLOP": f"{budgets['flops'] / 1e12:.3g}",
         }
+        | lessons(row.first(), taught)
         for row in rows
         for budgets in [row.first().budgets]
     ]
     note = "What training took: the first three are matched, the other two follow from the paradigm's loss."
+    if taught:
+        note += " A teacher's TFLOP, its training and the writing of what its student learns, come on top."
     return Table(f"budgets_{rows[0].task}", f"Budgets, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def lessons(record: Record, shown: bool) -> dict[str, str]:
+    """What a training learned from, where that is not the data everywhere."""
+    if not shown:
+        return {}
+    teacher, flops = record.config["train"].get("teacher"), record.budgets.get("teacher_flops")
+    if teacher is None or flops is None:
+        return {"trained on": "data", "teacher": "–", "teacher TFLOP": "–"}
+    return {"trained on": "teacher's texts", "teacher": module(teacher), "teacher TFLOP": f"{flops / 1e12:.3g}"}
 
 
 def oracle_table(lines: Sequence[Mapping[str, Any]]) -> Table:

@@ -11,7 +11,7 @@ import functools
 import itertools
 import random
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -29,7 +29,9 @@ SPECIALS = ["<pad>", "<eos>", "<mask>"]
 PAD, EOS, MASK = 0, 1, 2
 SEED_APART = 10**9  # every seed trains on generated examples of its own
 BUCKET = 50  # batches among which examples of like length are put together
-CHUNK, CHUNKS_KEPT = 4096, 64  # generated examples are encoded so many at a time and remembered for the next paradigm
+CHUNK, CHUNKS_KEPT = 4096, 64  # examples are encoded so many at a time; generated ones remembered for the next paradigm
+
+Rewrite = Callable[[Sequence[Example]], list[Example]]
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,11 @@ def build_text(task: Task, folder: Path) -> Text:
 class Kept(Sequence[Encoded]):
     """Encoded examples in a temporary file that is mapped into memory: in memory are two numbers an example."""
 
-    def __init__(self, text: Text, examples: Iterable[Example]):
+    def __init__(self, text: Text, examples: Iterable[Example], taught: Rewrite):
         ends, lengths = [0], []
         with tempfile.TemporaryFile() as file:
             for chunk in batched(examples, CHUNK):
-                for row in text.encode(chunk):
+                for row in text.encode(taught(chunk)):
                     parts = [row.prompt, row.target, row.suffix, row.draft]
                     entry = [row.room, row.ends, *map(len, parts), *itertools.chain(*parts)]
                     file.write(np.asarray(entry, dtype=np.int32).tobytes())
@@ -187,13 +189,16 @@ def batched(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
 
 
 class Stream:
-    """The training batches of a task, the same for every paradigm: a batch is a function of (seed, step)."""
+    """The training batches of a task, the same for every paradigm: a batch is a function of (seed, step).
 
-    def __init__(self, text: Text, batch: int, seed: int):
-        self.text, self.batch, self.seed = text, batch, seed
+    taught: what is done to the examples beforehand, a chunk at a time; a teacher may write their targets.
+    """
+
+    def __init__(self, text: Text, batch: int, seed: int, taught: Rewrite = list):
+        self.text, self.batch, self.seed, self.taught = text, batch, seed, taught
         self.chunk = functools.lru_cache(maxsize=CHUNKS_KEPT)(self.make_chunk)
         self.epoch = functools.lru_cache(maxsize=1)(self.make_epoch)
-        self.finite = Kept(text, [] if text.task.generated else text.task.examples("train"))
+        self.finite = Kept(text, [] if text.task.generated else text.task.examples("train"), taught)
         if not text.task.generated and len(self.finite) < batch:
             raise ValueError(f"train.batch={batch}: the task has only {len(self.finite)} training examples")
 
@@ -210,7 +215,7 @@ class Stream:
 
     def make_chunk(self, number: int) -> list[Encoded]:
         examples = self.text.task.examples("train", first=self.seed * SEED_APART + number * CHUNK)
-        return self.text.encode(list(itertools.islice(examples, CHUNK)))
+        return self.text.encode(self.taught(list(itertools.islice(examples, CHUNK))))
 
     def make_epoch(self, epoch: int) -> list[list[int]]:
         """All batches of an epoch: new order, but within a stretch of batches examples of like length are together."""
