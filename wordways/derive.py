@@ -48,9 +48,10 @@ def beyond_draft(record: Record) -> Interval | None:
 
 
 @remembered
-def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | None:
+def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
     """The metric of the references themselves, where its values say something only beside theirs."""
-    entry, chosen = record.scores.get(metric, {}), record.places.get(stratum, ())
+    entry = record.scores.get(metric, {})
+    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
     if "data_statistics" in entry:
         return of_sums(metric, [entry["data_statistics"][i] for i in chosen])
     values = [entry["data"][i] for i in chosen if entry["data"][i] is not None] if "data" in entry else []
@@ -60,9 +61,10 @@ def quality_of_data(record: Record, metric: str, stratum: str) -> Interval | Non
 def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
     """A pooled metric over the texts that have a value; None where no text has."""
     from tasks.metrics import METRICS
+    from tasks.metrics.judged import JUDGED
 
     rows = [row for row in rows if any(row)]
-    return pooled(rows, METRICS[metric].value) if rows else None
+    return pooled(rows, (METRICS | JUDGED)[metric].value) if rows else None
 
 
 def alone(record: Record) -> list[Timing]:

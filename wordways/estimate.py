@@ -14,7 +14,7 @@ STEPS = 3  # timed, behind one that warms up
 def announcement(cells: Sequence[Cell]) -> str:
     """One line; empty where there is at most one training to wait for, which shows its own progress."""
     waiting = [cell for cell in cells if kept(cell) is None]
-    both = [one for cell in waiting for one in (cell.teacher, cell) if one is not None]
+    both = [one for cell in waiting for one in (cell.teacher, cell.judge, cell) if one is not None]
     trainings = {cell.training_key: cell for cell in both if not trained(cell)}
     if len(trainings) < 2:
         return ""

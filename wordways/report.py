@@ -28,6 +28,7 @@ from wordways.tables import (
     data_frame,
     law_table,
     likelihood_table,
+    metrics_table,
     missing_lines,
     oracle_table,
     quality_table,
@@ -62,7 +63,13 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
         made = [marked(quality_table(group), group), speed_table(group), tradeoff_table(group), contrast_table(group)]
-        made += [likelihood_table(group), law_table(group), budget_table(group), efficiency_table(group)]
+        made += [
+            metrics_table(group),
+            likelihood_table(group),
+            law_table(group),
+            budget_table(group),
+            efficiency_table(group),
+        ]
         tables = [replace(table, signature=signature(group)) for table in made if table is not None]
         by_task[task] = tables
         shown += [table.plain() for table in tables[:2]]

@@ -15,6 +15,7 @@ import torch
 
 from paradigms.base import Paradigm, Vocabulary
 from tasks.base import Example, Task
+from wordways.judge import Judge
 from wordways.lock import device_lock
 from wordways.measure import (
     TRACED,
@@ -84,24 +85,33 @@ class Cell:
     train: TrainSettings
     measure: MeasureSettings
     teacher: "Cell | None" = None  # whose texts stand for the data's in training
+    judge: "Cell | None" = None  # of what was written
 
     @property
     def task(self) -> Task:
         return task_of(canonical(self.nodes["task"]))
 
     @property
+    def identified_task(self) -> dict[str, Any]:
+        """The task's settings, by what its data are rather than by where they lie."""
+        task = {name: value for name, value in self.nodes["task"].items() if name != "data"}
+        return task | {"data_hash": self.task.data_hash()}
+
+    @property
     def config(self) -> dict[str, Any]:
         """What the record keeps: all that makes the cell what it is, and the names it goes by."""
-        task = {name: value for name, value in self.nodes["task"].items() if name != "data"}
+        measure = dict(self.nodes["measure"])
+        if self.judge is not None:
+            measure["judge"] = {"paradigm": self.judge.nodes["paradigm"], "task": self.judge.identified_task}
         return {
             "preset": self.preset,
             "experiment": self.experiment,
             "paradigm": self.nodes["paradigm"],
-            "task": task | {"data_hash": self.task.data_hash()},
+            "task": self.identified_task,
             "backbone": self.nodes["backbone"],
             "train": self.nodes["train"],
             "seed": self.run.seed,
-            "measure": self.nodes["measure"],
+            "measure": measure,
             "device": self.run.torch_device().type,
             "dtype": self.run.dtype,
         }
@@ -137,28 +147,37 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
     nodes = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
-    train = dict(nodes["train"])
-    teacher = train.pop("teacher", None)
+    train, measure = dict(nodes["train"]), dict(nodes["measure"])
+    teacher, judge = train.pop("teacher", None), measure.pop("judge", None)
     cell = Cell(
         preset,
         experiment,
         nodes,
         construct(RunSettings, run, ""),
         construct(TrainSettings, train, "train"),
-        construct(MeasureSettings, nodes["measure"], "measure"),
+        construct(MeasureSettings, measure, "measure"),
     )
+    plain = {**nodes, "train": train, "measure": measure}
     if teacher is not None:
-        own = replace(cell, preset="teacher", nodes={**nodes, "paradigm": teacher, "train": train})
+        own = replace(cell, preset="teacher", nodes={**plain, "paradigm": teacher})
         cell = replace(cell, teacher=own)
+    if judge is not None:
+        for name in judge.keys() - {"paradigm", "task"}:
+            raise SettingError(f"measure.judge.{name}={judge[name]}: no such setting; a judge has paradigm, task")
+        own = replace(cell, preset="judge", nodes={**plain, **judge}, run=replace(cell.run, seed=0), teacher=None)
+        cell = replace(cell, judge=own)
     with torch.device("meta"):
-        if cell.teacher is not None:
-            cell.teacher.paradigm(TINY, "train.teacher")
+        for path, one in (("train.teacher", cell.teacher), ("measure.judge.paradigm", cell.judge)):
+            if one is not None:
+                one.paradigm(TINY, path)
         check_drafter(cell, cell.paradigm(TINY))
-    task = cell.task
-    try:
-        task.data_hash()
-    except ValueError as error:
-        raise SettingError(f"task.{error}") from None
+    for path, one in (("task", cell), ("measure.judge.task", cell.judge)):
+        if one is not None:
+            build(one.nodes["task"], path)  # what is wrong with it is said under this name
+            try:
+                one.task.data_hash()
+            except ValueError as error:
+                raise SettingError(f"{path}.{error}") from None
     return cell
 
 
@@ -252,6 +271,8 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
             judged = scores(text.task, examples, texts)
+            if cell.judge is not None:
+                judged |= judge_of(cell.judge, device).scores(examples, texts)
             if any(example.draft for example in examples):
                 judged["detection"] = detection(subject, cell.measure.score_batch)
         alone = traces(subject)
@@ -320,6 +341,16 @@ def trained(cell: Cell, text: Text, device: torch.device) -> Trained:
     with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
         log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
     return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
+
+
+def judge_of(cell: Cell, device: torch.device) -> Judge:
+    """Trained if it is not yet; seed 0, whatever is judged."""
+    text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
+    made = trained(cell, text, device)
+    what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
+    size = sum(weight.numel() for weight in made.paradigm.parameters())
+    subject = Subject(made.paradigm, text, [], [], cell.run.seed, device)
+    return Judge(subject, cell.measure.score_batch, f"judge:{what}|params:{size}|training:{cell.training_key}")
 
 
 def validation_set(text: Text, device: torch.device) -> list[Batch]:

@@ -160,7 +160,19 @@ def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 
 
 def quality_table(rows: Sequence[Row]) -> Table:
-    columns, frame, methods = quality_columns(rows), [], set()
+    return judged_table("Quality", rows, quality_columns(rows))
+
+
+def metrics_table(rows: Sequence[Row]) -> Table | None:
+    """Every metric over all strata together, where the quality table has room for one metric only."""
+    metrics = list(rows[0].first().scores)
+    if len(quality_columns(rows)) >= len(metrics) == len({metric for _, metric, _ in quality_columns(rows)}):
+        return None
+    return judged_table("Metrics", rows, [(metric, metric, None) for metric in metrics])
+
+
+def judged_table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str, str | None]]) -> Table:
+    frame, methods = [], set()
     metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
     for row in rows:
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
@@ -181,15 +193,15 @@ def quality_table(rows: Sequence[Row]) -> Table:
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
     note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
-    return Table(f"quality_{rows[0].task}", f"Quality, {rows[0].task}", note, pd.DataFrame(frame))
+    return Table(f"{title.lower()}_{rows[0].task}", f"{title}, {rows[0].task}", note, pd.DataFrame(frame))
 
 
 def digits_of(entry: Mapping[str, Any]) -> int:
     """Decimals that say something: of numbers up to 100 one."""
-    return 1 if entry["unit"] in ("BLEU", "chrF") else 3
+    return 1 if entry["unit"] in ("BLEU", "chrF", "perplexity") else 3
 
 
-def split(row: Row, metric: str, stratum: str) -> str:
+def split(row: Row, metric: str, stratum: str | None) -> str:
     """Where some seeds solve a task and others do not, a mean says little: how many do."""
     found = [derive.quality(record, metric, stratum) for record in row.records]
     shares = [interval.value for interval in found if interval is not None]

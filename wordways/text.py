@@ -149,7 +149,7 @@ def build_text(task: Task, folder: Path) -> Text:
 class Kept(Sequence[Encoded]):
     """Encoded examples in a temporary file that is mapped into memory: in memory are two numbers an example."""
 
-    def __init__(self, text: Text, examples: Iterable[Example], taught: Rewrite):
+    def __init__(self, text: Text, examples: Iterable[Example], taught: Rewrite = list):
         ends, lengths = [0], []
         with tempfile.TemporaryFile() as file:
             for chunk in batched(examples, CHUNK):
