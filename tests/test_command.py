@@ -62,6 +62,22 @@ def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Pa
     assert "skipped: autoregressive, seed 0: autoregressive fills suffix holes; this task asks" in spans.stdout
 
 
+def test_two_cells_at_a_time_leave_what_one_at_a_time_leaves(tmp_path: Path) -> None:
+    """One training that both cells want, and every draw, whoever runs it."""
+    pair, kept = "paradigm=diffusion_k1,diffusion_k2", {}
+    for name, launcher in {"one": [], "two": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}.items():
+        done = wordways(tmp_path, *SMALL, pair, *launcher, f"results={name}", f"checkpoints={name}/checkpoints")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == f"report: {name}/report/index.html"
+        records, refused = read_records(tmp_path / name)
+        assert not refused
+        kept[name] = {r.cell: (r.scores, r.likelihood, r.trace, r.provenance["training"]) for r in records}
+        (entry,) = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
+        assert "launcher" not in entry["command"], "how a sweep was run is no part of what it was"
+    assert kept["one"] == kept["two"]
+    assert len(kept["one"]) == 2
+
+
 def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
     done = wordways(tmp_path, *SMALL, "paradigm=parallel", "train.lr=1e30,1e-3")
     assert done.returncode == 1

@@ -24,6 +24,7 @@ from wordways.settings import SettingError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # of a run, not of its numbers
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
@@ -125,7 +126,8 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
     Raises SettingError where the folder cannot be written to, or the file is there and damaged.
     """
     path = results / "config.yaml"
-    asked = [argument for argument in arguments if argument.partition("=")[0] not in PLACES]
+    of_numbers = [argument for argument in arguments if not argument.startswith(LAUNCHER)]
+    asked = [argument for argument in of_numbers if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
     try:
         known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
