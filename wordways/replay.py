@@ -1,17 +1,13 @@
-"""What stood on the canvas after every call, and what the model held for likely: what a reader can watch.
-
-A hook keeps the laws a call gives for open holes; the yielded canvas says what was written, taken back, revised.
-"""
+"""What stood on the canvas after every call, and what the model held for likely: what a reader can watch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
+from wordways.laws import watched_calls
 from wordways.text import Text
-from wordways.trace import judged_places
 
 LIKELIEST = 5
 WHOLE = 1024  # calls x holes up to which every hole's law is kept at every call; beyond, those of what was written
@@ -20,40 +16,18 @@ DIGITS = 4
 Guesses = list[tuple[int, float]]  # token and probability, the likeliest first
 
 
-@torch.inference_mode()
 def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[int, int]], list[dict[int, Guesses]]]:
-    """Of a canvas of one row, for every call: the holes it changed and their tokens; what each hole it judged may be.
+    """Of a canvas of one row, for every call: the holes it changed and their tokens; what each it judged may be."""
+    calls = [
+        (call.wrote, {hole: likeliest(law_V) for hole, law_V in call.laws.items()})
+        for call in watched_calls(paradigm, canvas, noise)
+    ]
+    return [wrote for wrote, _ in calls], [judged for _, judged in calls]
 
-    The law is the model's own, before temperature, penalties and guidance.
-    """
-    laws: dict[int, Guesses] = {}
 
-    def keep(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
-        place_W = judged_places(args, named, paradigm.vocabulary.mask)[0].tolist()
-        logits_WV = (
-            logits_BWV[0].double().index_fill(-1, torch.tensor(paradigm.never(), device=logits_BWV.device), -torch.inf)
-        )
-        best = logits_WV.softmax(-1).topk(min(LIKELIEST, logits_WV.shape[-1]))
-        for place, p, token in zip(place_W, best.values.tolist(), best.indices.tolist(), strict=True):
-            laws[place] = [(t, round(q, DIGITS)) for t, q in zip(token, p, strict=True)]
-
-    at = canvas.holes_BL[0].nonzero()[:, 0].tolist()
-    handle, wrote, judged, before = (
-        paradigm.backbone.register_forward_hook(keep, with_kwargs=True),
-        [],
-        [],
-        canvas.ids_BL[0],
-    )
-    try:
-        for ids_BL in paradigm.decode(canvas, noise):
-            changed = [hole for hole, place in enumerate(at) if ids_BL[0, place] != before[place]]
-            wrote.append({hole: int(ids_BL[0, at[hole]]) for hole in changed})
-            judged.append({hole: laws[place] for hole, place in enumerate(at) if place in laws})
-            laws.clear()
-            before = ids_BL[0].clone()
-    finally:
-        handle.remove()
-    return wrote, judged
+def likeliest(law_V: Tensor) -> Guesses:
+    best = law_V.topk(min(LIKELIEST, len(law_V)))
+    return [(token, round(p, DIGITS)) for p, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
 
 
 def entry(
