@@ -24,7 +24,7 @@ Guesses = list[tuple[int, float]]  # token and probability, the likeliest first
 def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[int, int]], list[dict[int, Guesses]]]:
     """Of a canvas of one row, for every call: the holes it changed and their tokens; what each hole it judged may be.
 
-    The law is the model's own, before temperature, penalties and guidance.
+    The law is the model's own, before temperature, penalties and guidance. Where holes have none, nothing is judged.
     """
     laws: dict[int, Guesses] = {}
 
@@ -48,7 +48,8 @@ def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[i
         for ids_BL in paradigm.decode(canvas, noise):
             changed = [hole for hole, place in enumerate(at) if ids_BL[0, place] != before[place]]
             wrote.append({hole: int(ids_BL[0, at[hole]]) for hole in changed})
-            judged.append({hole: laws[place] for hole, place in enumerate(at) if place in laws})
+            known = laws if paradigm.aligned else {}
+            judged.append({hole: known[place] for hole, place in enumerate(at) if place in known})
             laws.clear()
             before = ids_BL[0].clone()
     finally:
