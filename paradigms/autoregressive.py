@@ -9,7 +9,7 @@ the fair match for paradigms that read the prompt in both directions. Its speed 
 and values; a row that has ended leaves the batch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from paradigms.attention import AttentionRule, causal, prefix
 from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.sampling import Sampling, ban, keep_min_p, keep_top_k, keep_top_p, penalise, pick
+from paradigms.sampling import Sampling, ban, choose
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Autoregressive(Paradigm):
                 want_BW=at_Q.new_full((len(rows_b), 1), len(at_Q) - 1),
                 cache=cache,
             )[:, 0]
-            token_b = self.choose(logits_bV, ids_BL[rows_b, :column], lambda s: noise.uniform(call, rows_b, s))
+            logits_bV = ban(logits_bV, self.never())
+            seen_bL = ids_BL[rows_b, :column]
+            token_b = choose(self.decoder, logits_bV, seen_bL, lambda shape: noise.uniform(call, rows_b, shape))
             ids_BL[rows_b, column] = token_b
             ended_b = token_b == self.vocabulary.eos
             if ended_b.any():
@@ -81,22 +83,6 @@ class Autoregressive(Paradigm):
                 if cache is not None:
                     cache.keep(alive_b)
             at_Q = at_Q.new_tensor([column]) if self.decoder.cache else torch.arange(column + 1, device=at_Q.device)
-
-    def choose(self, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
-        how = self.decoder
-        logits_bV = ban(logits_bV, self.never())
-        if how.repetition_penalty != 1:
-            logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
-        if how.temperature == 0:
-            return logits_bV.argmax(-1)
-        logits_bV = logits_bV / how.temperature
-        if how.top_k is not None:
-            logits_bV = keep_top_k(logits_bV, how.top_k)
-        if how.top_p is not None:
-            logits_bV = keep_top_p(logits_bV, how.top_p)
-        if how.min_p is not None:
-            logits_bV = keep_min_p(logits_bV, how.min_p)
-        return pick(logits_bV, 1.0, lambda: draw(logits_bV.shape[1:]))
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         nats_B = self.token_nats(canvas)[0].double().sum(1)

@@ -4,6 +4,8 @@ Pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary positions (Su et al., 2021),
 embeddings. Residual branches start at zero, so that at first every layer is the identity (Zhang et al., 2019).
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,11 +13,21 @@ from torch.nn import functional as F
 from paradigms.attention import AttentionRule
 
 
-class Cache:
-    """Keys and values of every layer for B rows and L positions, allocated once, written in place."""
+class Late(NamedTuple):
+    """Who passes which layers: a call's first `read` queries all of them, the others only those from `layer` on.
 
-    def __init__(self, backbone: "Backbone", rows: int, positions: int):
-        shape = (len(backbone.layers), 2, rows, backbone.heads, positions, backbone.width // backbone.heads)
+    Those that are read are the text's first positions, all in this call, and below `layer` they see each other alone.
+    """
+
+    read: int
+    layer: int
+
+
+class Cache:
+    """Keys and values of the last `layers` for B rows and L positions, allocated once, written in place."""
+
+    def __init__(self, backbone: "Backbone", rows: int, positions: int, layers: int):
+        shape = (layers, 2, rows, backbone.heads, positions, backbone.width // backbone.heads)
         self.layers = backbone.embed.weight.new_zeros(shape)
 
     def keep(self, rows_b: Tensor) -> None:
@@ -90,8 +102,9 @@ class Backbone(nn.Module):
                     deviation = 0.5 if name == "embed.weight" else weight.shape[1] ** -0.5
                     weight.normal_(0, deviation, generator=generator)
 
-    def cache(self, rows: int, positions: int) -> Cache:
-        return Cache(self, rows, positions)
+    def cache(self, rows: int, positions: int, layers: int | None = None) -> Cache:
+        """Of the last so many layers, by default of all."""
+        return Cache(self, rows, positions, len(self.layers) if layers is None else layers)
 
     def forward(
         self,
@@ -103,6 +116,7 @@ class Backbone(nn.Module):
         place_BQ: Tensor | None = None,
         want_BW: Tensor | None = None,
         cache: Cache | None = None,
+        late: Late | None = None,
     ) -> Tensor:
         """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted.
 
@@ -110,6 +124,7 @@ class Backbone(nn.Module):
         at_BQ: the positions of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
         place_BQ: where in the text they stand, by default at_BQ; two tokens may stand at one place.
         cache: keys and values of earlier calls; those of this call are written into it.
+        late: which queries pass only the last layers, by default none; a cache then needs no other layers.
         """
         if at_BQ is None:
             at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
@@ -122,22 +137,37 @@ class Backbone(nn.Module):
         place_BQ = at_BQ if place_BQ is None else place_BQ
         angle_BQD = (place_BQ[:, :, None] * frequency).repeat(1, 1, 2)
         turn = angle_BQD.cos().to(x_BQD.dtype), angle_BQD.sin().to(x_BQD.dtype)
-        for number, layer in enumerate(self.layers):
-            kept = None if cache is None else cache.layers[number]
+        read, entry = late or (0, 0)
+        if read:
+            x_BQD = torch.cat((self.below(entry, x_BQD[:, :read], turn, sees_B1QL, at_BQ), x_BQD[:, read:]), dim=1)
+        for number, layer in list(enumerate(self.layers))[entry:]:
+            kept = None if cache is None else cache.layers[number - len(self.layers)]
             x_BQD = layer(x_BQD, turn, sees_B1QL, at_BQ, kept)
         if want_BW is not None:
             x_BQD = x_BQD.gather(1, want_BW[:, :, None].expand(-1, -1, self.width))
         return F.linear(self.norm(x_BQD), self.embed.weight)
 
-    def flops(self, batch: int, queries: int, keys: int, wanted: int) -> int:
+    def below(self, entry: int, x_BQD: Tensor, turn: tuple[Tensor, Tensor], sees_B1QL: Tensor, at_BQ: Tensor) -> Tensor:
+        """The text's first Q positions, by themselves, through the layers before number `entry`."""
+        Q = x_BQD.shape[1]
+        cos_BQD, sin_BQD = turn
+        for layer in list(self.layers)[:entry]:
+            x_BQD = layer(x_BQD, (cos_BQD[:, :Q], sin_BQD[:, :Q]), sees_B1QL[:, :, :Q, :Q], at_BQ[:, :Q], None)
+        return x_BQD
+
+    def flops(self, batch: int, queries: int, keys: int, wanted: int, late: Late | None = None) -> int:
         """Floating-point operations of one forward call's matrix products, a multiply and an add counted as two."""
-        D, layers, tokens = self.width, len(self.layers), batch * queries
-        matrices = 2 * tokens * layers * (4 * D * D + 3 * D * self.hidden)
-        attention = 2 * tokens * layers * 2 * keys * D
+        D, (read, entry) = self.width, late or (0, 0)
+        entered = len(self.layers) - entry
+        matrices = 2 * batch * (queries * entered + read * entry) * (4 * D * D + 3 * D * self.hidden)
+        attention = 2 * batch * (queries * keys * entered + read * read * entry) * 2 * D
         return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings
 
-    def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool) -> int:
+    def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool, late: Late | None = None) -> int:
         """The least that one forward call moves: its weights; of a cache what is read and what is written."""
+        read, entry = late or (0, 0)
+        unused = [] if read else list(self.layers)[:entry]
         weights = sum(weight.nbytes for weight in self.parameters())
+        weights -= sum(weight.nbytes for layer in unused for weight in layer.parameters())
         size = self.embed.weight.element_size()
-        return weights + cached * 2 * len(self.layers) * batch * (keys + queries) * self.width * size
+        return weights + cached * 2 * (len(self.layers) - entry) * batch * (keys + queries) * self.width * size

@@ -125,6 +125,12 @@ class Paradigm(ABC, nn.Module):
     fills: ClassVar[frozenset[str]]
     """The hole shapes it can fill: "suffix", "span", "scattered"."""
 
+    aligned: ClassVar[bool] = True
+    """Is every token drawn from logits for its own hole?
+
+    Where not, no hole has a law that could be watched, and a text whose end is forbidden is no longer for it.
+    """
+
     length: Length
     """Who says where the text ends: the paradigm (eos, predicted), the reference (oracle), or nobody (fixed)."""
 

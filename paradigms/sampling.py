@@ -85,3 +85,19 @@ def keep_min_p(logits_bV: Tensor, p: float) -> Tensor:
     """Only tokens at least p times as likely as the likeliest."""
     probability = logits_bV.softmax(-1)
     return logits_bV.masked_fill(probability < p * probability.amax(-1, keepdim=True), -torch.inf)
+
+
+def choose(how: Sampling, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+    """A token for every row, (b,), behind those that were `seen`; `draw` gives float64 in (0, 1), (b, *shape)."""
+    if how.repetition_penalty != 1:
+        logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
+    if how.temperature == 0:
+        return logits_bV.argmax(-1)
+    logits_bV = logits_bV / how.temperature
+    if how.top_k is not None:
+        logits_bV = keep_top_k(logits_bV, how.top_k)
+    if how.top_p is not None:
+        logits_bV = keep_top_p(logits_bV, how.top_p)
+    if how.min_p is not None:
+        logits_bV = keep_min_p(logits_bV, how.min_p)
+    return pick(logits_bV, 1.0, lambda: draw(logits_bV.shape[1:]))

@@ -144,8 +144,8 @@ def test_spans_and_scattered_holes_where_it_says_so(preset: str) -> None:
 
 def test_lengths_can_be_forced(preset: str) -> None:
     paradigm, canvas = tiny(preset), suffix_canvas(PROMPTS, 6)
-    if paradigm.length == "predicted":
-        pytest.skip("a predicted length cannot be forced")
+    if paradigm.length == "predicted" or not paradigm.aligned:
+        pytest.skip("its length cannot be forced")
     with forbidding(paradigm, VOCABULARY.eos):
         written = decoded(paradigm, canvas, NAMES)
     assert not (written == VOCABULARY.eos)[canvas.holes_BL].any()
@@ -297,7 +297,9 @@ def test_one_by_one_in_reading_order(order: str, expected: list[int]) -> None:
 # laws: what is drawn is what the likelihood says
 
 
-@pytest.mark.parametrize("name", ["autoregressive", "autoregressive_prefix", "parallel", "block_diffusion_1"])
+@pytest.mark.parametrize(
+    "name", ["autoregressive", "autoregressive_prefix", "shallow_decoder", "parallel", "ctc", "block_diffusion_1"]
+)
 def test_texts_are_drawn_from_the_exact_law(name: str) -> None:
     paradigm, n = tiny(name, "decoding.temperature=1", dtype=torch.float32), 6000
     texts = [(a, b) for a in range(12) for b in range(12) if not {a, b} & {0, 2}]

@@ -221,8 +221,11 @@ def holes(record: Record, stratum: str) -> int:
 
 @remembered
 def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
-    """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None."""
-    if traced(record, "filled") != traced(record, "settled"):
+    """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None.
+
+    None also where a hole's token is not drawn for it: what theory says of so many draws a pass is not said of these.
+    """
+    if traced(record, "filled") != traced(record, "settled") or not (record.trace or {}).get("aligned", True):
         return None
     counts = [Counter(filled) for filled in traced(record, "filled", stratum)]
     found = {tuple(count[call] for call in sorted(count)) for count in counts}

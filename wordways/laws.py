@@ -23,13 +23,15 @@ def watched_calls(
 ) -> Iterator[Call]:
     """Decodes a canvas of one row. Laws are the model's own, before temperature, penalties and guidance.
 
-    truth: the tokens of its holes, which it is then made to write.
+    None where no hole has one of its own.  truth: the tokens of its holes, which it is then made to write.
     """
     places, before_L = canvas.holes_BL[0].nonzero()[:, 0].tolist(), canvas.ids_BL[0]
     told = {} if truth is None else dict(zip(places, truth, strict=True))
     laws: dict[int, Tensor] = {}
 
     def watch(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
+        if not paradigm.aligned:
+            return
         place_W = judged_places(args, named, paradigm.vocabulary.mask)[0].tolist()
         logits_BWV[..., paradigm.never()] = -torch.inf
         laws.update(zip(place_W, logits_BWV[0].double().softmax(-1), strict=True))

@@ -280,9 +280,12 @@ def known(value: float) -> float | None:
 
 @torch.inference_mode()
 def exposure(subject: Subject, items: int) -> dict[str, Any] | None:
-    """KL of the exact law from the model's at every commitment, along its own texts and along the data's, by item."""
+    """KL of the exact law from the model's at every commitment, along its own texts and along the data's, by item.
+
+    None where nobody knows that law, or no hole has one of its own.
+    """
     task, words = subject.text.task, subject.text
-    if task.conditionals([None] * len(subject.rows[0].target)) is None:
+    if not subject.paradigm.aligned or task.conditionals([None] * len(subject.rows[0].target)) is None:
         return None
 
     def exact(known: Sequence[int | None]) -> torch.Tensor:
@@ -337,11 +340,12 @@ def trace_entry(subject: Subject, found: Sequence[Trace]) -> dict[str, Any]:
         ],
         "filled": [one.filled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
         "settled": [one.settled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
+        "aligned": subject.paradigm.aligned,
     }
 
 
 def workloads(subject: Subject, settings: MeasureSettings, alone: Sequence[Trace]) -> list[Workload]:
-    """Natural length at every batch size, forced lengths at batch 1."""
+    """Natural length at every batch size; forced lengths at batch 1, where a length can be forced."""
     found = []
     for batch in settings.batches:
         firsts = range(min(settings.timed, len(alone))) if batch == 1 else range(1)
@@ -356,7 +360,7 @@ def workloads(subject: Subject, settings: MeasureSettings, alone: Sequence[Trace
                     "natural", first, canvas, lambda indices=indices: subject.noise(indices), seen.ids_BL, seen.work
                 )
             )
-    if subject.paradigm.length != "predicted":  # a predicted length cannot be forced
+    if subject.paradigm.aligned and subject.paradigm.length != "predicted":
         for tokens in settings.lengths:
             canvas = subject.text.forced(subject.rows[:1], tokens).to(subject.device)
             with forbidding(subject.paradigm, subject.text.vocabulary.eos):

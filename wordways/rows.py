@@ -14,7 +14,7 @@ from wordways.record import Record, canonical, digest
 from wordways.stats import Interval, mean
 
 STYLE = Path(__file__).resolve().parent.parent / "conf" / "style.yaml"
-SPARE = ("#F0E442", "#999999", "#882255", "#44AA99")  # for paradigms the style file does not know yet
+SPARE = ("#F0E442", "#999999", "#44AA99")  # for paradigms the style file does not know yet
 NOT_TELLING = ("seed", "experiment", "preset")
 LONGEST = 80  # letters of a name that becomes a file's
 

@@ -46,13 +46,13 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
 
     def count(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         batch, queries = args[0].shape
-        wanted = named.get("want_BW")
-        flops = backbone.flops(batch, queries, named["pad_BL"].shape[1], queries if wanted is None else wanted.shape[1])
+        keys, wanted, late = named["pad_BL"].shape[1], named.get("want_BW"), named.get("late")
+        flops = backbone.flops(batch, queries, keys, queries if wanted is None else wanted.shape[1], late)
         meter.calls += 1
         meter.rows += batch
         meter.positions += batch * queries
         meter.flops += flops * (3 if torch.is_grad_enabled() else 1)
-        moved = backbone.bytes_moved(batch, queries, named["pad_BL"].shape[1], named.get("cache") is not None)
+        moved = backbone.bytes_moved(batch, queries, keys, named.get("cache") is not None, late)
         meter.work.append((flops, moved))
 
     handle = backbone.register_forward_pre_hook(count, with_kwargs=True)

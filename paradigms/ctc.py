@@ -1,0 +1,149 @@
+"""Everything at once into more slots than text, and then what is blank or said twice is dropped.
+
+    call 1   p p p _ _ _ _ _ _    `upsample` slots for every token of the prompt, each blind to what the others become
+             p p p a - b b - b    a slot says a token or nothing; runs are one token, blanks go:
+             p p p a b b .        the text, which decides its own length
+
+Connectionist temporal classification (Graves et al., 2006), for writing text in one pass (Libovicky and Helcl, 2018;
+Saharia et al., 2020). A text is as likely as all alignments that collapse to it: training need not say which slot
+holds which token, and slots that disagree about where a token stands still say one text. The mask is the blank: a
+slot that stays a mask says nothing. A text has no more tokens than slots, a blank between equal ones counted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from paradigms.attention import AttentionRule, prompt_apart
+from paradigms.backbone import Backbone
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
+from paradigms.sampling import at_least, ban, pick
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """temperature: of the slots; 0 takes each slot's likeliest, the best path, which need not be the likeliest text."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 0)
+
+
+class CTC(Paradigm):
+    """p(text) = sum over alignments a of prod_s p(a_s | prompt): the slots are independent, the tokens are not."""
+
+    fills = frozenset({"suffix"})
+    length = "eos"
+    aligned = False
+
+    def __init__(self, vocabulary: Vocabulary, backbone: Backbone, upsample: int, decoder: Decoder):
+        super().__init__(vocabulary, backbone)
+        if upsample < 1:
+            raise ValueError(f"upsample={upsample}: must be at least 1")
+        self.upsample, self.decoder, self.blank = upsample, decoder, vocabulary.mask
+
+    def rule(self, canvas: Canvas) -> AttentionRule:
+        return prompt_apart(canvas.start())
+
+    def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
+        """-ln p(text) a token of it; rows whose text their slots cannot hold are left out of nats and tokens alike.
+
+        Raises ValueError where that is all of them.
+        """
+        logits_BSV, real_BS = self.read(canvas)
+        text_BL, slots_B = canvas.text(self.vocabulary.eos), real_BS.sum(1)
+        again_BL = (canvas.ids_BL[:, 1:] == canvas.ids_BL[:, :-1]) & text_BL[:, 1:] & text_BL[:, :-1]
+        tokens_B = text_BL.sum(1)
+        held_B = tokens_B + again_BL.sum(1) <= slots_B
+        if not held_B.any():
+            raise ValueError(f"upsample={self.upsample}: so few slots hold no text of this batch; take more")
+        log_p_BSV = logits_BSV.log_softmax(-1).clamp(min=torch.finfo(logits_BSV.dtype).min)  # of -inf no gradient
+        nats_B = F.ctc_loss(
+            log_p_BSV.transpose(0, 1), canvas.ids_BL[:, canvas.start() :], slots_B, tokens_B,
+            blank=self.blank, reduction="none", zero_infinity=True,
+        )  # fmt: skip
+        supervised = (tokens_B * held_B).sum()
+        return Loss(nats_B.sum() / supervised.clamp(min=1), supervised)
+
+    def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        """One call; a text longer than the holes is cut where they end, behind a shorter one stand end tokens."""
+        logits_BSV, real_BS = self.read(canvas)
+        rows_B, eos = all_rows(canvas), self.vocabulary.eos
+        slot_BS = pick(logits_BSV, self.decoder.temperature, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:]))
+        text_BS = collapse(slot_BS.masked_fill(~real_BS, self.blank), self.blank, eos)
+        before_BP = canvas.ids_BL[:, : canvas.start()]
+        room = canvas.ids_BL.shape[1] - before_BP.shape[1] - text_BS.shape[1]
+        written_BL = torch.cat((before_BP, F.pad(text_BS, (0, room), value=eos)), dim=1)
+        yield written_BL.where(canvas.holes_BL, canvas.ids_BL)
+
+    def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        """Exact, of the canvas as it is written: a text with its end, or as much of one as fills the holes.
+
+        -inf where the slots cannot hold it.
+        """
+        nats_B = self.token_nats(canvas)[0].sum(1)
+        return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
+
+    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """Given the tokens before it, as in autoregression: the ratio of two prefixes' probabilities.
+
+        inf where the slots cannot hold a token, and behind it.
+        """
+        start, eos = canvas.start(), self.vocabulary.eos
+        ids_BH, counted_BH = canvas.ids_BL[:, start:], canvas.text_and_end(eos)[:, start:]
+        logits_BSV, real_BS = self.read(canvas)
+        every_BS1 = logits_BSV.logsumexp(2, keepdim=True)
+        token_BSH = logits_BSV.gather(2, ids_BH[:, None].expand(-1, real_BS.shape[1], -1)) - every_BS1
+        blank_BS = logits_BSV[:, :, self.blank] - every_BS1[:, :, 0]
+        begins_BN, whole_BN = forward_sums(
+            token_BSH.double().masked_fill(~real_BS[:, :, None], -torch.inf),  # other rows' slots are blank for sure
+            blank_BS.double().masked_fill(~real_BS, 0),
+            F.pad(ids_BH[:, 1:] == ids_BH[:, :-1], (1, 0)),
+        )
+        given_BH, then_BH = begins_BN[:, :-1], whole_BN[:, :-1].where(ids_BH == eos, begins_BN[:, 1:])
+        nats_BH = (given_BH - then_BH).masked_fill(given_BH.isneginf(), torch.inf)
+        return nats_BH.masked_fill(~counted_BH, 0), counted_BH
+
+    def read(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """The slots' logits (B, S, V), where text or blank may stand, and which are a row's own, (B, S)."""
+        start = canvas.start()
+        prompt_BP, pad_BP = canvas.ids_BL[:, :start], canvas.pad_BL[:, :start]
+        slot_S = torch.arange(self.upsample * start, device=prompt_BP.device)
+        real_BS = slot_S < self.upsample * (~pad_BP).sum(1, keepdim=True)
+        slots_BS = torch.full_like(real_BS, self.blank, dtype=prompt_BP.dtype)
+        logits_BSV = self.backbone(
+            torch.cat((prompt_BP, slots_BS), dim=1),
+            self.rule(canvas),
+            pad_BL=torch.cat((pad_BP, ~real_BS), dim=1),
+            want_BW=(start + slot_S).expand(real_BS.shape),
+        )
+        return ban(logits_BSV, [self.vocabulary.pad, self.vocabulary.eos]), real_BS
+
+
+def collapse(slot_BS: Tensor, blank: int, fill: int) -> Tensor:
+    """What the slots say, (B, S): of equal neighbours the first, blanks left out, and `fill` behind it."""
+    said_BS = (slot_BS != blank) & (slot_BS != F.pad(slot_BS[:, :-1], (1, 0), value=blank))
+    first_BS = (~said_BS).byte().argsort(dim=1, stable=True)
+    return slot_BS.masked_fill(~said_BS, fill).gather(1, first_BS)
+
+
+def forward_sums(token_BSH: Tensor, blank_BS: Tensor, again_BH: Tensor) -> tuple[Tensor, Tensor]:
+    """ln of the probability that a text begins with the first n tokens of this one, and that it is just these.
+
+    Both (B, H + 1), n = 0..H: sums over all alignments, slot by slot (Graves et al., 2006; of prefixes Graves, 2008).
+    token_BSH: ln of the probability that a slot says the token.  blank_BS: that it says nothing.
+    again_BH: where a token equals the one before it, from which a blank must part it.
+    """
+    no_BH, impossible = torch.full_like(token_BSH[:, 0], -torch.inf), -torch.inf
+    begins_BN = ended_BN = F.pad(no_BH, (1, 0), value=0)  # ended: n tokens and then a blank, or nothing yet
+    open_BN = F.pad(no_BH, (1, 0), value=impossible)  # n tokens, the last of them in the last slot
+    for token_BH, blank_B1 in zip(token_BSH.unbind(1), blank_BS.split(1, dim=1), strict=True):
+        next_BH = token_BH + torch.logaddexp(ended_BN[:, :-1], open_BN[:, :-1].masked_fill(again_BH, impossible))
+        begins_BN = torch.logaddexp(begins_BN, F.pad(next_BH, (1, 0), value=impossible))
+        ended_BN = blank_B1 + torch.logaddexp(ended_BN, open_BN)
+        open_BN = F.pad(torch.logaddexp(next_BH, token_BH + open_BN[:, 1:]), (1, 0), value=impossible)
+    return begins_BN, torch.logaddexp(ended_BN, open_BN)
