@@ -27,7 +27,7 @@ class Translation(RealText):
 
     def __init__(self, data: str | None, name: str, revision: str, source: str, target: str, test: str, pieces: int):
         self.data, self.name, self.revision, self.test = data, name, revision, test
-        self.languages, self.pieces = (source, target), pieces
+        self.languages, self.language, self.pieces = (source, target), target, pieces
         self.strata = (test,)
         check_pieces(pieces)
         if data is None and test != HUB_TEST:

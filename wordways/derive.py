@@ -20,11 +20,17 @@ Timing = Mapping[str, Any]
 
 @remembered
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric over the items of a stratum, or over all; of items that have a value."""
+    """The metric over the items of a stratum, or over all; of items that have a value.
+
+    Of a metric that has no items, the value of the whole set, without an interval.
+    """
     entry = record.scores.get(metric)
     if entry is None:
         return None
     places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+    if "items" not in entry:
+        found = entry["value"] if stratum is None else entry["strata"].get(stratum)
+        return None if found is None else Interval(found, found, found, "none", len(places))
     if "statistics" in entry:
         return of_sums(metric, [entry["statistics"][i] for i in places])
     chosen = [place for place in places if entry["items"][place] is not None]

@@ -32,6 +32,7 @@ class MeasureSettings:
     score_batch: rows decoded together where only the text matters.  batches: rows decoded together in timings.
     timed: texts timed one by one at batch 1.  lengths: forced text lengths, tokens.  repeats: of every timing.
     drafter: the decoder that writes the drafts, where the task asks for the paradigm's own.
+    extra: metrics of the Hugging Face hub beside the task's own, each a name, a name@revision or a folder.
     """
 
     items: int | None
@@ -42,6 +43,7 @@ class MeasureSettings:
     lengths: Sequence[int]
     repeats: int
     drafter: Drafter | None = None
+    extra: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("items", "likelihood_items", "score_batch", "timed", "repeats"):
@@ -123,8 +125,11 @@ def written(
     return texts
 
 
-def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dict[str, Any]:
-    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums."""
+def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
+    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums.
+
+    extra: metrics from elsewhere, of which most have a value of whole sets alone.
+    """
     judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
     result = {}
     for metric in task.metrics:
@@ -155,14 +160,26 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dic
         if metric.pooled or metric.signature():
             entry["signature"] = metric.signature()
         result[metric.name] = entry
+    for asked in extra:
+        from tasks.metrics.extra import extra_scores  # loads `evaluate`, too
+
+        references = [example.references or (example.target,) for example in examples]
+        result = extra_scores(asked, texts, references, places_of(examples), task.language) | result
     return result
+
+
+def places_of(examples: Sequence[Example]) -> dict[str, list[int]]:
+    """Where each stratum's examples stand."""
+    found: dict[str, list[int]] = {}
+    for place, example in enumerate(examples):
+        found.setdefault(example.stratum, []).append(place)
+    return found
 
 
 def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[str]) -> list[list[float]]:
     """What each text adds to a metric's sums, judged among the texts of its stratum."""
     found: list[list[float]] = [[] for _ in examples]
-    for stratum in dict.fromkeys(example.stratum for example in examples):
-        places = [place for place, example in enumerate(examples) if example.stratum == stratum]
+    for places in places_of(examples).values():
         asked = [examples[i].demands if metric.of_demands else examples[i].references for i in places]
         for place, row in zip(places, metric.rows([texts[i] for i in places], asked), strict=True):
             found[place] = row

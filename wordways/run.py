@@ -15,6 +15,7 @@ import torch
 
 from paradigms.base import Paradigm, Vocabulary
 from tasks.base import Example, Task
+from tasks.metrics.extra import check_extra
 from wordways.lock import device_lock
 from wordways.measure import (
     TRACED,
@@ -98,7 +99,7 @@ class Cell:
             "backbone": self.nodes["backbone"],
             "train": self.nodes["train"],
             "seed": self.run.seed,
-            "measure": self.nodes["measure"],
+            "measure": {name: value for name, value in self.nodes["measure"].items() if name != "extra" or value},
             "device": self.run.torch_device().type,
             "dtype": self.run.dtype,
         }
@@ -144,6 +145,10 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         task.data_hash()
     except ValueError as error:
         raise SettingError(f"task.{error}") from None
+    try:
+        check_extra(cell.measure.extra, [metric.name for metric in task.metrics])
+    except ValueError as error:
+        raise SettingError(f"measure.{error}") from None
     return cell
 
 
@@ -238,7 +243,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             texts = write_texts(subject, cell.measure.score_batch, advance)
             law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
-            judged = scores(text.task, examples, texts)
+            judged = scores(text.task, examples, texts, cell.measure.extra)
             if any(example.draft for example in examples):
                 judged["detection"] = detection(subject, cell.measure.score_batch)
         alone = traces(subject)

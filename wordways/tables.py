@@ -153,31 +153,38 @@ def data_measures(rows: Sequence[Row]) -> list[Measure]:
 def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     """(heading, metric, stratum): the first metric's strata, or all metrics where there is a single stratum."""
     strata = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups()))
-    metrics = list(rows[0].first().scores)
+    metrics = list(metrics_of(rows))
     if len(strata) == 1:
         return [(metric, metric, strata[0]) for metric in metrics]
     return [(stratum, metrics[0], stratum) for stratum in strata]
 
 
+def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """What the rows' metrics are, by name: the task's own, the first its headline, and behind them those loaded."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        for name, entry in row.first().scores.items():
+            found.setdefault(name, entry)
+    return dict(sorted(found.items(), key=lambda named: "loaded" in named[1]))
+
+
 def quality_table(rows: Sequence[Row]) -> Table:
-    columns, frame, methods = quality_columns(rows), [], set()
-    metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
+    columns, frame, methods, known = quality_columns(rows), [], set(), metrics_of(rows)
+    metrics = {metric: known[metric] for _, metric, _ in columns}
     for row in rows:
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         cells = {"": row.label}
         for heading, metric, stratum in columns:
             measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            digits = digits_of(row.first().scores[metric])
-            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + split(
-                row, metric, stratum
-            )
-            methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
+            digits, apart = digits_of(metrics[metric]), split(row, metric, stratum, metrics[metric]["unit"])
+            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + apart
+            methods |= set() if measured is None or not measured.known() else {f"{measured.method}, n = {measured.n:,}"}
         frame.append(cells)
     data = {h: derive.quality_of_data(rows[0].first(), metric, stratum) for h, metric, stratum in columns}
     if any(data.values()):
-        places = {heading: digits_of(rows[0].first().scores[metric]) for heading, metric, _ in columns}
+        places = {heading: digits_of(metrics[metric]) for heading, metric, _ in columns}
         frame.append({"": "the data"} | {h: beside_theory(value, places[h], None) for h, value in data.items()})
-    units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
+    units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items() if entry["unit"])
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
     note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
@@ -189,12 +196,12 @@ def digits_of(entry: Mapping[str, Any]) -> int:
     return 1 if entry["unit"] in ("BLEU", "chrF") else 3
 
 
-def split(row: Row, metric: str, stratum: str) -> str:
+def split(row: Row, metric: str, stratum: str, unit: str) -> str:
     """Where some seeds solve a task and others do not, a mean says little: how many do."""
     found = [derive.quality(record, metric, stratum) for record in row.records]
     shares = [interval.value for interval in found if interval is not None]
     apart = max(shares, default=0) - min(shares, default=0) >= APART
-    if not apart or row.first().scores[metric]["unit"] != "share":
+    if not apart or unit != "share":
         return ""
     return f", solved {sum(share >= SOLVED for share in shares)} of {len(shares)}"
 
@@ -207,7 +214,7 @@ def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any
     if measured is None:
         return "–"
     half = (measured.high - measured.low) / 2
-    shown = f"{measured.value:.{digits}f} ±{half:.{digits}f}"
+    shown = f"{measured.value:.{digits}f}" + (f" ±{half:.{digits}f}" if measured.known() else "")
     if line is None:
         return shown
     holds = abs(measured.value - line["theory"]) <= line["tolerance"]
