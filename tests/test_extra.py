@@ -221,7 +221,7 @@ def test_a_cell_without_extras_is_what_it_was() -> None:
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     """Two paradigms run with a metric by item that sorts before the task's own, and with numbers of whole sets."""
-    installed(monkeypatch, "a_model", "bert_score", "mauve")
+    installed(monkeypatch, "bert_score", "mauve")
     hub = [
         script(tmp_path, "bertscore", AGREES, LISTS, settings=", lang=None"),
         script(tmp_path, "mauve", NEAR, settings=", verbose=True"),

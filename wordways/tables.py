@@ -109,6 +109,15 @@ def exactly(value: Callable[[Record], float | None], record: Record) -> Interval
     return None if found is None else Interval(found, found, found, "none", 1)
 
 
+def length_measures(rows: Sequence[Row]) -> list[Measure]:
+    """None where the canvas says how long a text is."""
+    found = [
+        Measure("len err", "length_error", "", 1, derive.length_error),
+        Measure("waste", "canvas_waste", "", 1, derive.canvas_waste),
+    ]
+    return found if any(derive.has_own_lengths(row.first()) for row in rows) else []
+
+
 def speed_measures(rows: Sequence[Row]) -> list[Measure]:
     batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
     return [
@@ -125,6 +134,7 @@ def speed_measures(rows: Sequence[Row]) -> list[Measure]:
         Measure("calls", "calls", "", 1, derive.calls),
         Measure("tok/call", "tokens_per_pass", "", 1, derive.tokens_per_pass),
         Measure("pos/tok", "positions_per_token", "", 1, derive.positions_per_token),
+        *length_measures(rows),
         Measure("MB @1", "peak_megabytes_at_1", "MB", 1e-6, partial(exactly, partial(derive.peak_memory, batch=1))),
     ]
 
@@ -221,20 +231,27 @@ def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any
     return f"{shown} [{line['theory']:.4g}]{'' if holds else ' ✗'}"
 
 
+LENGTHS_NOTE = (
+    " Length: who says where a text ends: its end token (eos), a number predicted beforehand, the reference (oracle), "
+    "nobody (fixed). len err: difference to the reference's tokens / these; waste: share of the holes behind the end."
+)
+
+
 def speed_table(rows: Sequence[Row]) -> Table:
     measures = speed_measures(rows)
     frame = []
     for row in rows:
         found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
         cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
-        frame.append({"": row.label} | cells)
+        mode = {"length": derive.length_mode(row.first())} if length_measures(rows) else {}
+        frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
     repeats = where.config["measure"]["repeats"]
     note = (
         f"Batch 1 unless @ says otherwise; useful tokens only; medians over texts of medians of {repeats} repeats. "
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
-    )
+    ) + LENGTHS_NOTE * bool(length_measures(rows))
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
 
 
