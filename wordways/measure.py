@@ -19,7 +19,7 @@ from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
 from wordways.noise import SeededNoise
 from wordways.text import Encoded, Text
-from wordways.trace import Trace, forbidding, trace
+from wordways.trace import Trace, check_written, forbidding, trace
 
 TRACED = 16  # items whose every call is kept in the record
 Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
@@ -82,7 +82,10 @@ class Subject:
 
 
 def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], list[Encoded]]:
-    """The first `items` test examples of every stratum, in the task's order."""
+    """The first `items` test examples of every stratum, in the task's order.
+
+    Raises RuntimeError where what stands before or behind a hole does not come back from the tokenizer.
+    """
     taken: Counter[str] = Counter()
     examples = []
     for example in task.examples("test"):
@@ -91,6 +94,10 @@ def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], 
             examples.append(example)
         elif all(taken[stratum] >= items for stratum in task.strata):
             break
+    for example in examples:
+        for side in ("prompt", "suffix"):
+            if not text.comes_back(getattr(example, side)):
+                raise RuntimeError(f"{example.id}: its {side} does not come back from the tokenizer as it was")
     return examples, text.encode(examples)
 
 
@@ -114,11 +121,15 @@ def written(
     batch: int,
     advance: Callable[[int], None],
 ) -> list[str]:
-    """What a decoder writes for every test item; `draws` stands before the items' names where noise is seeded."""
+    """What a decoder writes for every test item; `draws` stands before the items' names where noise is seeded.
+
+    Raises RuntimeError where it leaves a hole open or touches what stands around the holes.
+    """
     texts = [""] * len(subject.rows)
     for indices in subject.chunks(batch, range(len(subject.rows))):
         canvas = subject.blank(indices)
         ids_BL = deque(decode(canvas, subject.noise(indices, draws)), maxlen=1).pop()
+        check_written(ids_BL, canvas, subject.text.vocabulary.mask)
         for index, ids_L, holes_L in zip(indices, ids_BL.cpu(), canvas.holes_BL.cpu(), strict=True):
             texts[index] = subject.text.read(subject.text.useful(ids_L, holes_L))
         advance(len(indices))

@@ -219,6 +219,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         return replace(blank, status="skipped", reason=reason)
     paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
     paradigm = paradigm.to(device)
+    examples, rows = test_set(text.task, text, cell.measure.items)
     clock, seconds = time.perf_counter(), {}
 
     def lap(phase: str) -> None:
@@ -232,7 +233,6 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
         lap("train")
         paradigm = paradigm.to(DTYPES[run.dtype])
-        examples, rows = test_set(text.task, text, cell.measure.items)
         subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
         passes = 1 if drafter is None else 2
         steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
