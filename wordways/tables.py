@@ -19,6 +19,7 @@ Mark = Literal["best", "level"]
 IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
 IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
 WIDE = 6  # columns, beyond which letters and gaps shrink
+GAIN = 1.1  # of a rate by a larger batch, up to which the smaller one has saturated the machine
 SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
 
 
@@ -118,8 +119,13 @@ def length_measures(rows: Sequence[Row]) -> list[Measure]:
     return found if any(derive.has_own_lengths(row.first()) for row in rows) else []
 
 
+def batches_of(rows: Sequence[Row]) -> list[int]:
+    """In which texts of natural length were timed."""
+    return sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+
+
 def speed_measures(rows: Sequence[Row]) -> list[Measure]:
-    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    batches = batches_of(rows)
     return [
         Measure("ms/token", "latency_per_token", "ms", 1e3, derive.latency_per_token),
         Measure("E2E ms", "end_to_end", "ms", 1e3, derive.latency),
@@ -141,7 +147,7 @@ def speed_measures(rows: Sequence[Row]) -> list[Measure]:
 
 def data_measures(rows: Sequence[Row]) -> list[Measure]:
     """What the data file has beyond the speed table."""
-    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    batches = batches_of(rows)
     return [
         *speed_measures(rows),
         Measure("", "last_useful_token", "ms", 1e3, derive.last_useful_token),
@@ -251,8 +257,20 @@ def speed_table(rows: Sequence[Row]) -> Table:
     note = (
         f"Batch 1 unless @ says otherwise; useful tokens only; medians over texts of medians of {repeats} repeats. "
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
-    ) + LENGTHS_NOTE * bool(length_measures(rows))
+    )
+    note += largest_batch_note(rows) + LENGTHS_NOTE * bool(length_measures(rows))
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def largest_batch_note(rows: Sequence[Row]) -> str:
+    """Whether the machine is as busy there as it can be: which rows still gain by a larger batch."""
+    batches = batches_of(rows)
+    if len(batches) < 2:
+        return ""
+    found = [[row.over_seeds(partial(derive.throughput, batch=batch)) for batch in batches[-2:]] for row in rows]
+    gaining = [row.label for row, (a, b) in zip(rows, found, strict=True) if a and b and b.value > GAIN * a.value]
+    which = f"not saturated yet for {', '.join(gaining)}" if gaining else "saturated"
+    return f" Largest batch: {batches[-1]}, {which} (a tenth above the rate at {batches[-2]} counts as gain)."
 
 
 def lost_note(rows: Sequence[Row]) -> str:
