@@ -106,6 +106,9 @@ class Task(ABC):
     generated: ClassVar[bool]
     """Training examples never end and are made from their number; otherwise they are a data set, read in epochs."""
 
+    language: str = "en"
+    """Of its texts, in two letters, for metrics that ask."""
+
     asks_for_drafts: ClassVar[bool] = False
     """Does every text start from a draft that the paradigm is to write itself beforehand?"""
 

@@ -1,15 +1,15 @@
 """CommonGen: a few concepts in, an everyday sentence with all of them out (Lin et al., 2020)."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import RealText, check_pieces, checked, find, published, read_file, side_by_side
+from tasks.corpus import RealText, check_pieces, checked, find, home, published, read_file, side_by_side
 from tasks.metrics.base import Metric
 from tasks.metrics.coverage import Coverage
 from tasks.metrics.overlap import Bleu, Chrf, LengthRatio, RougeL
 
+CALLED = "commongen"
 FILES: dict[Split, str] = {"valid": "commongen.dev.jsonl", "test": "commongen.test.jsonl"}
 HUB_SPLITS: dict[Split, str] = {"train": "train[:-1000]", "valid": "train[-1000:]", "test": "validation"}
 
@@ -17,8 +17,9 @@ HUB_SPLITS: dict[Split, str] = {"train": "train[:-1000]", "valid": "train[-1000:
 class Constrained(RealText):
     """Prompt: concepts between spaces; target: a sentence that people made from them, or one of several.
 
-    data: a folder with train.src_alpha.txt and train.tgt.txt, line by line, and the jsonl files of the release; null
-    loads `name` from the Hugging Face hub, whose test set has no sentences: there its validation set is the test.
+    data: a folder, or its folder commongen, with train.src_alpha.txt and train.tgt.txt, line by line, and the jsonl
+    files of the release; null loads `name` from the Hugging Face hub, whose test set has no sentences: there its
+    validation set is the test.
     """
 
     holes = "suffix"
@@ -35,12 +36,13 @@ class Constrained(RealText):
         if self.data is None:
             table = published(self.name, self.revision, HUB_SPLITS[split])
             return checked(table, {"concepts": "concepts", "sentences": "target"}, f"name={self.name}")
+        folder = home(self.data, CALLED)
         if split == "train":
             files = {"concepts": "train.src_alpha.txt", "sentences": "train.tgt.txt"}
-            sides = {column: read_file("text", "data", find(Path(self.data), name)) for column, name in files.items()}
-            said = f"data={Path(self.data)}: {split}"
+            sides = {column: read_file("text", "data", find(folder, CALLED, name)) for column, name in files.items()}
+            said = f"data={folder}: {split}"
             return checked(side_by_side(sides, said), {column: column for column in files}, said)
-        path = find(Path(self.data), FILES[split])
+        path = find(folder, CALLED, FILES[split])
         table = read_file("json", "data", path)
         return checked(table, {"concepts": "concept_set", "sentences": "scene"}, f"data={path}")
 

@@ -104,12 +104,19 @@ def read_file(kind: str, option: str, path: Path | str) -> Any:
         raise ValueError(f"{option}={path}: cannot be read ({first_cause(error)}){advice}") from None
 
 
-def find(folder: Path, *names: str) -> Path:
-    """The first of these files that the folder holds."""
+def home(data: str, called: str) -> Path:
+    """A folder of many sets has each in a folder of its name; any other holds the set itself."""
+    inner = Path(data) / called
+    return inner if inner.is_dir() else Path(data)
+
+
+def find(folder: Path, called: str, *names: str) -> Path:
+    """The first of these files that the set's folder holds. Raises ValueError, naming where else it may stand."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise ValueError(f"data={folder}: holds no {' or '.join(names)}")
+    elsewhere = "" if folder.name == called else f", nor a folder {called} with it"
+    raise ValueError(f"data={folder}: holds no {' or '.join(names)}{elsewhere}")
 
 
 def side_by_side(columns: Mapping[str, Any], said: str) -> Any:

@@ -3,15 +3,15 @@
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import RealText, check_pieces, checked, find, read_file
+from tasks.corpus import RealText, check_pieces, checked, find, home, read_file
 from tasks.metrics.base import Metric
 from tasks.metrics.overlap import Bleu, Chrf, LengthRatio, RougeL
 from tasks.metrics.slots import SlotErrorRate
 
+CALLED = "e2e_nlg"
 FILES: dict[Split, str] = {"train": "trainset.csv", "valid": "devset.csv", "test": "testset_w_refs.csv"}
 
 
@@ -19,7 +19,8 @@ class DataToText(RealText):
     """Prompt: a meaning representation, slot[value] by slot; target: a text that people wrote for it.
 
     In training every text is an example; in validation and test every meaning representation is, with all its texts.
-    data: a folder with the release's files, columns mr and ref; null reads them from the address `name`.
+    data: a folder, or its folder e2e_nlg, with the release's files, columns mr and ref; null reads them from the
+    address `name`.
     """
 
     holes = "suffix"
@@ -35,7 +36,7 @@ class DataToText(RealText):
     def load(self, split: Split) -> Any:
         option, path = "name", f"{self.name}/{FILES[split]}"
         if self.data is not None:
-            option, path = "data", str(find(Path(self.data), FILES[split]))
+            option, path = "data", str(find(home(self.data, CALLED), CALLED, FILES[split]))
         return checked(read_file("csv", option, path), {"mr": "mr", "ref": "ref"}, f"{option}={path}")
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:

@@ -6,18 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import HUB_SPLITS, SPLITS, RealText, check_pieces, checked, find, published, read_file, side_by_side
+from tasks.corpus import (
+    HUB_SPLITS,
+    SPLITS,
+    RealText,
+    check_pieces,
+    checked,
+    find,
+    home,
+    published,
+    read_file,
+    side_by_side,
+)
 from tasks.metrics.base import Metric
 from tasks.metrics.overlap import Bleu, Chrf
 
+CALLED = "multi30k"
 HUB_TEST = "test_2016_flickr"
 
 
 class Translation(RealText):
     """Prompt: a sentence in `source`; target: the same in `target`.
 
-    data: a folder with train, val and `test` as NAME.LANGUAGE or NAME.LANGUAGE.gz, one sentence a line; null loads
-    `name` at `revision` from the Hugging Face hub.  Raises ValueError where files are missing or do not pair up.
+    data: a folder, or its folder multi30k, with train, val and `test` as NAME.LANGUAGE or NAME.LANGUAGE.gz, one
+    sentence a line; null loads `name` at `revision` from the Hugging Face hub. Raises ValueError where files are
+    missing or do not pair up.
     """
 
     holes = "suffix"
@@ -26,25 +39,28 @@ class Translation(RealText):
     metrics: Sequence[Metric] = (Bleu(), Chrf())
 
     def __init__(self, data: str | None, name: str, revision: str, source: str, target: str, test: str, pieces: int):
-        self.data, self.name, self.revision, self.test = data, name, revision, test
-        self.languages, self.pieces = (source, target), pieces
+        self.name, self.revision, self.test = name, revision, test
+        self.languages, self.language, self.pieces = (source, target), target, pieces
         self.strata = (test,)
         check_pieces(pieces)
         if data is None and test != HUB_TEST:
             raise ValueError(f"test={test}: {name} has only {HUB_TEST}; give a folder through task.data")
-        self.files = {} if data is None else {split: self.find(Path(data), split) for split in SPLITS}
+        self.folder = None if data is None else home(data, CALLED)
+        self.files = {} if self.folder is None else {split: self.find(self.folder, split) for split in SPLITS}
 
     def find(self, folder: Path, split: Split) -> dict[str, Path]:
         stem = {"train": "train", "valid": "val", "test": self.test}[split]
-        return {language: find(folder, f"{stem}.{language}", f"{stem}.{language}.gz") for language in self.languages}
+        return {
+            language: find(folder, CALLED, f"{stem}.{language}", f"{stem}.{language}.gz") for language in self.languages
+        }
 
     def load(self, split: Split) -> Any:
         both = {language: language for language in self.languages}
-        if self.data is None:
+        if self.folder is None:
             said = f"name={self.name}"
             return checked(published(self.name, self.revision, HUB_SPLITS[split]), both, said)
         sides = {language: read_file("text", "data", path) for language, path in self.files[split].items()}
-        said = f"data={Path(self.data)}: {split}"
+        said = f"data={self.folder}: {split}"
         return checked(side_by_side(sides, said), both, said)
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from tasks.corpus import (
     check_pieces,
     enumerated,
     find,
+    home,
     pc,
     published,
     read_file,
@@ -34,8 +34,9 @@ class Windows(RealText):
     """What tasks share whose examples are windows of `size` words, or characters, of running text.
 
     data: a folder with train.txt, valid.txt and test.txt, or with one txt file, whose first 90 % of lines are for
-    training and the next 5 % for validation; null loads `name` from the hub, or one file where `name` is an address of
-    one.  unit: what a text is made of, and with it the vocabulary: byte-pair `pieces` of words, or all characters.
+    training and the next 5 % for validation, or with such a folder under the set's name, wikitext-2 or tinyshakespeare;
+    null loads `name` from the hub, or one file where `name` is an address of one. unit: what a text is made of, and
+    with it the vocabulary: byte-pair `pieces` of words, or all characters.
     """
 
     generated = True
@@ -63,13 +64,20 @@ class Windows(RealText):
             yield self.example(split, number)
             number += 1
 
+    @property
+    def called(self) -> str:
+        """The set's name: its subset's, without a version, or that of the folder its one file is published in."""
+        return re.sub(r"(-raw)?-v\d+$", "", self.subset) if self.subset else self.name.split("/")[-2:][0]
+
     def load(self, split: Split) -> Any:
         if self.data is not None:
-            folder = Path(self.data)
+            folder = home(self.data, self.called)
             lone = sorted(folder.glob("*.txt")) if not (folder / "train.txt").is_file() else []
             lone = [path for path in lone if path.name != "SOURCE.txt"]
             if len(lone) != 1:
-                return filled(read_file("text", "data", find(folder, f"{split}.txt")), f"data={folder}: {split}")
+                return filled(
+                    read_file("text", "data", find(folder, self.called, f"{split}.txt")), f"data={folder}: {split}"
+                )
             return share(read_file("text", "data", lone[0]), split, f"data={lone[0]}")
         if self.name.endswith(".txt"):
             return share(read_file("text", "name", self.name), split, f"name={self.name}")

@@ -8,6 +8,8 @@ from test_record import EMPTY
 from wordways import derive, likelihoods
 from wordways.derive import quotas
 from wordways.record import Record
+from wordways.rows import Row
+from wordways.tables import largest_batch_note
 
 MS = 1_000_000
 
@@ -143,3 +145,15 @@ def test_a_pooled_metric_of_the_data_comes_from_its_sums() -> None:
     assert value(derive.quality(record, "distinct_1", "x")) == 0.5
     empty = replace(record, scores={"distinct_1": entry | {"statistics": [[0, 0], [0, 0]]}})
     assert derive.quality(empty, "distinct_1", "x") is None
+
+
+def test_the_largest_batch_is_named_and_who_still_gains_there() -> None:
+    def row(label: str, faster: int) -> Row:
+        """Batch 1 makes 12.5 tokens a second, batch 2 ten, times `faster`."""
+        timing = [{**entry, "useful_tokens": 3 * faster} if entry["batch"] == 2 else entry for entry in RECORD.timing]
+        return Row(label, "", "", [replace(RECORD, timing=timing)])
+
+    assert largest_batch_note([row("a", 1)]).startswith(" Largest batch: 2, saturated (")
+    note = largest_batch_note([row("a", 1), row("b", 2)])
+    assert note.startswith(" Largest batch: 2, not saturated yet for b (a tenth above the rate at 1 ")
+    assert largest_batch_note([Row("a", "", "", [replace(RECORD, timing=RECORD.timing[:2])])]) == ""

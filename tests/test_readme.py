@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_real_text import every_set
 
 from wordways.__main__ import compose_cells
 from wordways.claims import main as claims
@@ -28,7 +29,10 @@ def test_the_commands_are_those_we_know() -> None:
 
 @pytest.mark.parametrize("arguments", RUNS, ids=" ".join)
 def test_every_run_composes(arguments: list[str], tmp_path: Path) -> None:
-    if "task=translation" in arguments:
+    if "experiment=text" in arguments:
+        every_set(tmp_path)
+        arguments = [a.replace("<folder>", str(tmp_path)) for a in arguments]
+    elif "task=translation" in arguments:
         for name in ("train", "val", "test_2016_flickr"):
             for language in ("en", "de"):
                 (tmp_path / f"{name}.{language}").write_text("a b c\n")

@@ -99,6 +99,17 @@ MADE: dict[str, Callable[[Path], Path]] = {
 }
 
 
+SETS = {"multi30k": multi30k, "e2e_nlg": e2e, "commongen": commongen, "wikitext-2": lines, "tinyshakespeare": one_file}
+
+
+def every_set(folder: Path) -> Path:
+    """One folder with all sets, each in a folder of its name."""
+    for name, make in SETS.items():
+        (folder / name).mkdir()
+        make(folder / name)
+    return folder
+
+
 def asks_for_data(path: Path) -> bool:
     node = yaml.safe_load(path.read_text())
     return "data" in node.get("task", {}) or any(
@@ -433,3 +444,29 @@ def test_both_formats_of_the_same_examples_are_one_sweep(name: str, tmp_path: Pa
     alone = compose_cells([f"task={name}", data, *SMALLER[name]])
     assert {c.nodes["task"]["form"] for c in alone} == {"span"}
     assert 2 * len(alone) == len(cells)
+
+
+def test_one_folder_holds_every_set_and_one_experiment_runs_them_all(tmp_path: Path) -> None:
+    cells = compose_cells(["experiment=text", f"task.data={every_set(tmp_path)}"])
+    assert len(cells) == len({cell.id for cell in cells}) == 7 * 4
+    assert {cell.run.results for cell in cells} == {"results/text"}
+    alone = compose_cells(["task=translation", f"task.data={tmp_path / 'multi30k'}"])
+    assert {cell.id for cell in alone} <= {cell.id for cell in cells}, "where the files lie makes no other cell"
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "file"),
+    [
+        ("translation", "multi30k", "train.en or train.en.gz"),
+        ("data_to_text", "e2e_nlg", "trainset.csv"),
+        ("constrained", "commongen", "train.src_alpha.txt"),
+        ("infilling", "wikitext-2", "train.txt"),
+        ("continuation_characters", "tinyshakespeare", "train.txt"),
+    ],
+)
+def test_both_places_are_named_where_neither_holds_the_set(name: str, called: str, file: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"^task.data={tmp_path}: holds no {file}, nor a folder {called} with it$"):
+        cell(f"task={name}", f"task.data={tmp_path}")
+    (tmp_path / called).mkdir()
+    with pytest.raises(ValueError, match=rf"^task.data={tmp_path / called}: holds no {file}$"):
+        cell(f"task={name}", f"task.data={tmp_path}")

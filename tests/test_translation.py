@@ -84,12 +84,18 @@ def test_the_hash_is_of_the_data_not_of_the_place(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"^task.data=.*: holds no train.en or train.en.gz$"):
+    with pytest.raises(
+        SettingError, match=r"^task.data=.*: holds no train.en or train.en.gz, nor a folder multi30k with it$"
+    ):
         cell("task=translation", f"task.data={tmp_path}")
     (folder(tmp_path, packed=False) / "val.de").unlink()
-    with pytest.raises(SettingError, match=r"^task.data=.*: holds no val.de or val.de.gz$"):
+    with pytest.raises(
+        SettingError, match=r"^task.data=.*: holds no val.de or val.de.gz, nor a folder multi30k with it$"
+    ):
         cell("task=translation", f"task.data={tmp_path}")
-    with pytest.raises(SettingError, match=r"^task.data=/nowhere: holds no train.en or train.en.gz$"):
+    with pytest.raises(
+        SettingError, match=r"^task.data=/nowhere: holds no train.en or train.en.gz, nor a folder multi30k with it$"
+    ):
         cell("task=translation", "task.data=/nowhere")
 
 

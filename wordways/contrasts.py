@@ -10,7 +10,7 @@ from wordways import derive
 from wordways.record import Record
 from wordways.rows import Row
 from wordways.stats import LEVEL, Contrast, holm, paired, paired_means, paired_pooled
-from wordways.tables import Mark, Table, quality_columns
+from wordways.tables import Mark, Table, metrics_of, quality_columns
 
 
 def contrast_table(rows: Sequence[Row]) -> Table | None:
@@ -60,8 +60,11 @@ def marked(table: Table, rows: Sequence[Row]) -> Table:
 
 
 def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
-    """The best, and those not significantly worse; nobody where none is worse."""
-    sign = 1 if rows[0].first().scores[metric]["higher_is_better"] else -1
+    """The best, and those not significantly worse; nobody where none is worse, or nobody knows what is."""
+    higher_is_better = metrics_of(rows)[metric]["higher_is_better"]
+    if higher_is_better is None:
+        return {}
+    sign = 1 if higher_is_better else -1
     found = {i: row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for i, row in enumerate(rows)}
     values = {i: sign * interval.value for i, interval in found.items() if interval is not None}
     top = max(values.values(), default=0)
@@ -92,7 +95,7 @@ def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast 
 
 def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contrast | None:
     one, other = (record.scores.get(metric) for record in (first, second))
-    if one is None or other is None or first.item_ids != second.item_ids:
+    if one is None or other is None or "items" not in one or first.item_ids != second.item_ids:
         return None
     of = "statistics" if "statistics" in one and "statistics" in other else "items"
     chosen = [i for i in first.places.get(stratum, []) if known(one[of][i]) and known(other[of][i])]

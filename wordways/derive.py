@@ -20,11 +20,17 @@ Timing = Mapping[str, Any]
 
 @remembered
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric over the items of a stratum, or over all; of items that have a value."""
+    """The metric over the items of a stratum, or over all; of items that have a value.
+
+    Of a metric that has no items, the value of the whole set, without an interval.
+    """
     entry = record.scores.get(metric)
     if entry is None:
         return None
     places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+    if "items" not in entry:
+        found = entry["value"] if stratum is None else entry["strata"].get(stratum)
+        return None if found is None else Interval(found, found, found, "none", len(places))
     if "statistics" in entry:
         return of_sums(metric, [entry["statistics"][i] for i in places])
     chosen = [place for place in places if entry["items"][place] is not None]
@@ -189,6 +195,41 @@ def positions_per_token(record: Record) -> Interval | None:
     """W = positions computed / useful tokens, over texts that have any."""
     values = [p / n for n, p in zip(traced(record, "useful_tokens"), traced(record, "positions"), strict=True) if n]
     return mean(values) if values else None
+
+
+def length_mode(record: Record) -> str:
+    """Who says where a text ends: the paradigm (eos, predicted), the reference (oracle) or nobody (fixed)."""
+    decoder = record.config["paradigm"].get("decoder") or {}
+    return decoder.get("first", decoder).get("length", "eos")  # of two decoders the first one's; only eos needs no name
+
+
+@remembered
+def lengths(record: Record) -> list[tuple[int, int, int | None]]:
+    """Of every traced text its useful tokens, its holes, and its reference's tokens, where they were counted."""
+    law, ended = record.likelihood or {"item_ids": [], "tokens": []}, length_mode(record) == "eos"
+    known = {item: tokens - ended for item, tokens in zip(law["item_ids"], law["tokens"], strict=True)}
+    named = zip(traced(record, "items"), traced(record, "useful_tokens"), traced(record, "filled"), strict=True)
+    return [(useful, len(filled), known.get(item)) for item, useful, filled in named]
+
+
+def has_own_lengths(record: Record) -> bool:
+    """Are there texts that need not fill their canvas? Where all must, an end is no token of theirs."""
+    whole = [(holes, tokens + 1) for _, holes, tokens in lengths(record) if tokens is not None]
+    return length_mode(record) != "eos" or any(holes != tokens for holes, tokens in whole)
+
+
+@remembered
+def length_error(record: Record) -> Interval | None:
+    """|N - N_ref| / N_ref, averaged over texts."""
+    values = [abs(useful - tokens) / tokens for useful, _, tokens in lengths(record) if tokens]
+    return mean(values) if values and has_own_lengths(record) else None
+
+
+@remembered
+def canvas_waste(record: Record) -> Interval | None:
+    """1 - N / L, L the holes that were handed over, averaged over texts."""
+    values = [1 - useful / holes for useful, holes, _ in lengths(record) if holes]
+    return mean(values) if values and has_own_lengths(record) else None
 
 
 @remembered

@@ -19,7 +19,7 @@ from wordways.clock import Workload, peak_bytes, time_all
 from wordways.exposure import commitments, divergences
 from wordways.noise import SeededNoise
 from wordways.text import Encoded, Text
-from wordways.trace import Trace, forbidding, trace
+from wordways.trace import Trace, check_written, forbidding, trace
 
 TRACED = 16  # items whose every call is kept in the record
 Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
@@ -32,6 +32,7 @@ class MeasureSettings:
     score_batch: rows decoded together where only the text matters.  batches: rows decoded together in timings.
     timed: texts timed one by one at batch 1.  lengths: forced text lengths, tokens.  repeats: of every timing.
     drafter: the decoder that writes the drafts, where the task asks for the paradigm's own.
+    extra: metrics of the Hugging Face hub beside the task's own, each a name, a name@revision or a folder.
     """
 
     items: int | None
@@ -42,6 +43,7 @@ class MeasureSettings:
     lengths: Sequence[int]
     repeats: int
     drafter: Drafter | None = None
+    extra: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("items", "likelihood_items", "score_batch", "timed", "repeats"):
@@ -80,7 +82,10 @@ class Subject:
 
 
 def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], list[Encoded]]:
-    """The first `items` test examples of every stratum, in the task's order."""
+    """The first `items` test examples of every stratum, in the task's order.
+
+    Raises RuntimeError where what stands before or behind a hole does not come back from the tokenizer.
+    """
     taken: Counter[str] = Counter()
     examples = []
     for example in task.examples("test"):
@@ -89,6 +94,10 @@ def test_set(task: Task, text: Text, items: int | None) -> tuple[list[Example], 
             examples.append(example)
         elif all(taken[stratum] >= items for stratum in task.strata):
             break
+    for example in examples:
+        for side in ("prompt", "suffix"):
+            if not text.comes_back(getattr(example, side)):
+                raise RuntimeError(f"{example.id}: its {side} does not come back from the tokenizer as it was")
     return examples, text.encode(examples)
 
 
@@ -112,19 +121,26 @@ def written(
     batch: int,
     advance: Callable[[int], None],
 ) -> list[str]:
-    """What a decoder writes for every test item; `draws` stands before the items' names where noise is seeded."""
+    """What a decoder writes for every test item; `draws` stands before the items' names where noise is seeded.
+
+    Raises RuntimeError where it leaves a hole open or touches what stands around the holes.
+    """
     texts = [""] * len(subject.rows)
     for indices in subject.chunks(batch, range(len(subject.rows))):
         canvas = subject.blank(indices)
         ids_BL = deque(decode(canvas, subject.noise(indices, draws)), maxlen=1).pop()
+        check_written(ids_BL, canvas, subject.text.vocabulary.mask)
         for index, ids_L, holes_L in zip(indices, ids_BL.cpu(), canvas.holes_BL.cpu(), strict=True):
             texts[index] = subject.text.read(subject.text.useful(ids_L, holes_L))
         advance(len(indices))
     return texts
 
 
-def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dict[str, Any]:
-    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums."""
+def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
+    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums.
+
+    extra: metrics from elsewhere, of which most have a value of whole sets alone.
+    """
     judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
     result = {}
     for metric in task.metrics:
@@ -155,14 +171,26 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str]) -> dic
         if metric.pooled or metric.signature():
             entry["signature"] = metric.signature()
         result[metric.name] = entry
+    for asked in extra:
+        from tasks.metrics.extra import extra_scores  # loads `evaluate`, too
+
+        references = [example.references or (example.target,) for example in examples]
+        result = extra_scores(asked, texts, references, places_of(examples), task.language) | result
     return result
+
+
+def places_of(examples: Sequence[Example]) -> dict[str, list[int]]:
+    """Where each stratum's examples stand."""
+    found: dict[str, list[int]] = {}
+    for place, example in enumerate(examples):
+        found.setdefault(example.stratum, []).append(place)
+    return found
 
 
 def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[str]) -> list[list[float]]:
     """What each text adds to a metric's sums, judged among the texts of its stratum."""
     found: list[list[float]] = [[] for _ in examples]
-    for stratum in dict.fromkeys(example.stratum for example in examples):
-        places = [place for place, example in enumerate(examples) if example.stratum == stratum]
+    for places in places_of(examples).values():
         asked = [examples[i].demands if metric.of_demands else examples[i].references for i in places]
         for place, row in zip(places, metric.rows([texts[i] for i in places], asked), strict=True):
             found[place] = row

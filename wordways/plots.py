@@ -26,7 +26,7 @@ from wordways.record import Record, canonical
 from wordways.rows import Row, colours, flatten, series_of
 from wordways.stats import Interval
 from wordways.style import LABEL_PT, STYLE, UNDATED, WIDTH_IN, Columns, lettering, letters_in, line_in, margin_letters
-from wordways.tables import quality_columns
+from wordways.tables import metrics_of, quality_columns
 from wordways.tradeoffs import unbeaten
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
@@ -135,7 +135,7 @@ class End:
 def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:
     """A panel a stratum, a line a row; and whether a masking rate was there to be drawn against."""
     every = [row for rows in at.values() for row in rows]
-    strata, labels, by_rate = quality_columns(every), list(dict.fromkeys(row.label for row in every)), False
+    strata, labels, by_rate = panel_columns(every), list(dict.fromkeys(row.label for row in every)), False
     figure, panels = panels_with_margin(len(strata), 2, 2.2, labels, columns)
     for axes, (heading, metric, stratum) in zip(panels, strata, strict=True):
         ends = []
@@ -193,7 +193,13 @@ def design_space(rows: Sequence[Row], columns: Columns) -> Figure | None:
 
 def better(rows: Sequence[Row], metric: str) -> bool:
     """Is more of it better?"""
-    return rows[0].first().scores[metric]["higher_is_better"]
+    return bool(metrics_of(rows)[metric]["higher_is_better"])
+
+
+def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Those of the quality table of which it is known what is better."""
+    known = metrics_of(rows)
+    return [column for column in quality_columns(rows) if known[column[1]]["higher_is_better"] is not None]
 
 
 def telling(ends: Sequence[End], higher_is_better: bool, most: int) -> list[End]:
@@ -212,7 +218,7 @@ def quality_against(
     rows: Sequence[Row], cost: Cost, label: str, scale: float, columns: Columns, front: bool = False
 ) -> Figure | None:
     """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
-    strata, colour = quality_columns(rows), colours([row.paradigm for row in rows])
+    strata, colour = panel_columns(rows), colours([row.paradigm for row in rows])
     if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in strata):
         return None
     figure, panels = panels_with_margin(len(strata), 2, 1.75, [row.label for row in rows], columns)
@@ -250,7 +256,7 @@ def quality_against(
         axes.set_xscale("log")
         if points:  # over few seeds a bar may reach to 0, and would leave no room for the points
             axes.set_xlim(min(end.x for end in points) / 1.6, max(end.x for end in points) * 1.6)
-        if rows[0].first().scores[metric]["unit"] == "share":
+        if metrics_of(rows)[metric]["unit"] == "share":
             axes.set_ylim(-0.04, 1.04)
         else:
             axes.set_ylim(bottom=0)

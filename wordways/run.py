@@ -15,6 +15,8 @@ import torch
 
 from paradigms.base import Paradigm, Vocabulary
 from tasks.base import Example, Task
+from tasks.metrics.extra import check_extra
+from tasks.metrics.judged import JUDGED
 from wordways.judge import Judge
 from wordways.lock import device_lock
 from wordways.measure import (
@@ -111,7 +113,7 @@ class Cell:
             "backbone": self.nodes["backbone"],
             "train": self.nodes["train"],
             "seed": self.run.seed,
-            "measure": measure,
+            "measure": {name: value for name, value in measure.items() if name != "extra" or value},
             "device": self.run.torch_device().type,
             "dtype": self.run.dtype,
         }
@@ -178,6 +180,11 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
                 one.task.data_hash()
             except ValueError as error:
                 raise SettingError(f"{path}.{error}") from None
+    own = [metric.name for metric in cell.task.metrics] + list(JUDGED if cell.judge is not None else ())
+    try:
+        check_extra(cell.measure.extra, own)
+    except ValueError as error:
+        raise SettingError(f"measure.{error}") from None
     return cell
 
 
@@ -248,6 +255,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
                 f"{one.preset} fills {' and '.join(sorted(fills))} holes; this task asks for {text.task.holes} holes"
             )
             return replace(blank, status="skipped", reason=reason)
+    examples, rows = test_set(text.task, text, cell.measure.items)
     clock, seconds = time.perf_counter(), {}
 
     def lap(phase: str) -> None:
@@ -259,7 +267,6 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         lap("train")
         paradigm, log = made.paradigm, made.log
         paradigm = paradigm.to(DTYPES[run.dtype])
-        examples, rows = test_set(text.task, text, cell.measure.items)
         subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
         passes = 1 if drafter is None else 2
         steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
@@ -270,7 +277,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             texts = write_texts(subject, cell.measure.score_batch, advance)
             law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
-            judged = scores(text.task, examples, texts)
+            judged = scores(text.task, examples, texts, cell.measure.extra)
             if cell.judge is not None:
                 judged |= judge_of(cell.judge, device).scores(examples, texts)
             if any(example.draft for example in examples):

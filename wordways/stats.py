@@ -25,6 +25,10 @@ class Interval:
     method: str
     n: int
 
+    def known(self) -> bool:
+        """Is there an interval, or the value alone?"""
+        return self.method != "none"
+
 
 @lru_cache(maxsize=4096)
 def proportion(successes: int, n: int) -> Interval:

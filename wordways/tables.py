@@ -19,6 +19,7 @@ Mark = Literal["best", "level"]
 IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
 IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
 WIDE = 6  # columns, beyond which letters and gaps shrink
+GAIN = 1.1  # of a rate by a larger batch, up to which the smaller one has saturated the machine
 SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
 
 
@@ -109,8 +110,22 @@ def exactly(value: Callable[[Record], float | None], record: Record) -> Interval
     return None if found is None else Interval(found, found, found, "none", 1)
 
 
+def length_measures(rows: Sequence[Row]) -> list[Measure]:
+    """None where the canvas says how long a text is."""
+    found = [
+        Measure("len err", "length_error", "", 1, derive.length_error),
+        Measure("waste", "canvas_waste", "", 1, derive.canvas_waste),
+    ]
+    return found if any(derive.has_own_lengths(row.first()) for row in rows) else []
+
+
+def batches_of(rows: Sequence[Row]) -> list[int]:
+    """In which texts of natural length were timed."""
+    return sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+
+
 def speed_measures(rows: Sequence[Row]) -> list[Measure]:
-    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    batches = batches_of(rows)
     return [
         Measure("ms/token", "latency_per_token", "ms", 1e3, derive.latency_per_token),
         Measure("E2E ms", "end_to_end", "ms", 1e3, derive.latency),
@@ -125,13 +140,14 @@ def speed_measures(rows: Sequence[Row]) -> list[Measure]:
         Measure("calls", "calls", "", 1, derive.calls),
         Measure("tok/call", "tokens_per_pass", "", 1, derive.tokens_per_pass),
         Measure("pos/tok", "positions_per_token", "", 1, derive.positions_per_token),
+        *length_measures(rows),
         Measure("MB @1", "peak_megabytes_at_1", "MB", 1e-6, partial(exactly, partial(derive.peak_memory, batch=1))),
     ]
 
 
 def data_measures(rows: Sequence[Row]) -> list[Measure]:
     """What the data file has beyond the speed table."""
-    batches = sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+    batches = batches_of(rows)
     return [
         *speed_measures(rows),
         Measure("", "last_useful_token", "ms", 1e3, derive.last_useful_token),
@@ -153,10 +169,19 @@ def data_measures(rows: Sequence[Row]) -> list[Measure]:
 def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     """(heading, metric, stratum): the first metric's strata, or all metrics where there is a single stratum."""
     strata = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups()))
-    metrics = list(rows[0].first().scores)
+    metrics = list(metrics_of(rows))
     if len(strata) == 1:
         return [(metric, metric, strata[0]) for metric in metrics]
     return [(stratum, metrics[0], stratum) for stratum in strata]
+
+
+def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """What the rows' metrics are, by name: the task's own, the first its headline, and behind them those loaded."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        for name, entry in row.first().scores.items():
+            found.setdefault(name, entry)
+    return dict(sorted(found.items(), key=lambda named: "loaded" in named[1]))
 
 
 def quality_table(rows: Sequence[Row]) -> Table:
@@ -165,31 +190,29 @@ def quality_table(rows: Sequence[Row]) -> Table:
 
 def metrics_table(rows: Sequence[Row]) -> Table | None:
     """Every metric over all strata together, where the quality table has room for one metric only."""
-    metrics = list(rows[0].first().scores)
+    metrics = list(metrics_of(rows))
     if len(quality_columns(rows)) >= len(metrics) == len({metric for _, metric, _ in quality_columns(rows)}):
         return None
     return judged_table("Metrics", rows, [(metric, metric, None) for metric in metrics])
 
 
 def judged_table(title: str, rows: Sequence[Row], columns: Sequence[tuple[str, str, str | None]]) -> Table:
-    frame, methods = [], set()
-    metrics = {metric: rows[0].first().scores[metric] for _, metric, _ in columns}
+    frame, methods, known = [], set(), metrics_of(rows)
+    metrics = {metric: known[metric] for _, metric, _ in columns}
     for row in rows:
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         cells = {"": row.label}
         for heading, metric, stratum in columns:
             measured = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            digits = digits_of(row.first().scores[metric])
-            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + split(
-                row, metric, stratum
-            )
-            methods |= set() if measured is None else {f"{measured.method}, n = {measured.n:,}"}
+            digits, apart = digits_of(metrics[metric]), split(row, metric, stratum, metrics[metric]["unit"])
+            cells[heading] = beside_theory(measured, digits, theory.get((metric, stratum))) + apart
+            methods |= set() if measured is None or not measured.known() else {f"{measured.method}, n = {measured.n:,}"}
         frame.append(cells)
     data = {h: derive.quality_of_data(rows[0].first(), metric, stratum) for h, metric, stratum in columns}
     if any(data.values()):
-        places = {heading: digits_of(rows[0].first().scores[metric]) for heading, metric, _ in columns}
+        places = {heading: digits_of(metrics[metric]) for heading, metric, _ in columns}
         frame.append({"": "the data"} | {h: beside_theory(value, places[h], None) for h, value in data.items()})
-    units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items())
+    units = ", ".join(f"{name} in {entry['unit']}" for name, entry in metrics.items() if entry["unit"])
     signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
     exact = " In brackets the exact value theory demands; ✗ marks a cell that misses it." if theory_known(rows) else ""
     note = f"{units}, ± half a 95 % interval ({'; '.join(sorted(methods))}).{exact}{lost_note(rows)}{signatures}"
@@ -201,12 +224,12 @@ def digits_of(entry: Mapping[str, Any]) -> int:
     return 1 if entry["unit"] in ("BLEU", "chrF", "perplexity") else 3
 
 
-def split(row: Row, metric: str, stratum: str | None) -> str:
+def split(row: Row, metric: str, stratum: str | None, unit: str) -> str:
     """Where some seeds solve a task and others do not, a mean says little: how many do."""
     found = [derive.quality(record, metric, stratum) for record in row.records]
     shares = [interval.value for interval in found if interval is not None]
     apart = max(shares, default=0) - min(shares, default=0) >= APART
-    if not apart or row.first().scores[metric]["unit"] != "share":
+    if not apart or unit != "share":
         return ""
     return f", solved {sum(share >= SOLVED for share in shares)} of {len(shares)}"
 
@@ -219,11 +242,17 @@ def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any
     if measured is None:
         return "–"
     half = (measured.high - measured.low) / 2
-    shown = f"{measured.value:.{digits}f} ±{half:.{digits}f}"
+    shown = f"{measured.value:.{digits}f}" + (f" ±{half:.{digits}f}" if measured.known() else "")
     if line is None:
         return shown
     holds = abs(measured.value - line["theory"]) <= line["tolerance"]
     return f"{shown} [{line['theory']:.4g}]{'' if holds else ' ✗'}"
+
+
+LENGTHS_NOTE = (
+    " Length: who says where a text ends: its end token (eos), a number predicted beforehand, the reference (oracle), "
+    "nobody (fixed). len err: difference to the reference's tokens / these; waste: share of the holes behind the end."
+)
 
 
 def speed_table(rows: Sequence[Row]) -> Table:
@@ -232,7 +261,8 @@ def speed_table(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
         cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
-        frame.append({"": row.label} | cells)
+        mode = {"length": derive.length_mode(row.first())} if length_measures(rows) else {}
+        frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
     repeats = where.config["measure"]["repeats"]
@@ -240,7 +270,19 @@ def speed_table(rows: Sequence[Row]) -> Table:
         f"Batch 1 unless @ says otherwise; useful tokens only; medians over texts of medians of {repeats} repeats. "
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
     )
+    note += largest_batch_note(rows) + LENGTHS_NOTE * bool(length_measures(rows))
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
+
+
+def largest_batch_note(rows: Sequence[Row]) -> str:
+    """Whether the machine is as busy there as it can be: which rows still gain by a larger batch."""
+    batches = batches_of(rows)
+    if len(batches) < 2:
+        return ""
+    found = [[row.over_seeds(partial(derive.throughput, batch=batch)) for batch in batches[-2:]] for row in rows]
+    gaining = [row.label for row, (a, b) in zip(rows, found, strict=True) if a and b and b.value > GAIN * a.value]
+    which = f"not saturated yet for {', '.join(gaining)}" if gaining else "saturated"
+    return f" Largest batch: {batches[-1]}, {which} (a tenth above the rate at {batches[-2]} counts as gain)."
 
 
 def lost_note(rows: Sequence[Row]) -> str:

@@ -114,6 +114,11 @@ class Text:
     def read(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
 
+    def comes_back(self, text: str) -> bool:
+        """Is it the same, byte for byte, once encoded and decoded? Pieces put a space before a text's first word."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return self.tokenizer.decode(ids, skip_special_tokens=False) in (text, f" {text}")
+
     def piece(self, token: int) -> str:
         """What a token adds to a text, the space before a word included."""
         word = self.tokenizer.decode([token], skip_special_tokens=False)

@@ -91,6 +91,14 @@ def forbidding(paradigm: Paradigm, token: int) -> Iterator[None]:
         handle.remove()
 
 
+def check_written(ids_BL: Tensor, canvas: Canvas, mask: int) -> None:
+    """Raises RuntimeError where a hole is still open, or where anything else is not what it was."""
+    if (ids_BL == mask)[canvas.holes_BL].any():
+        raise RuntimeError("decode left a hole open")
+    if (ids_BL != canvas.ids_BL)[~canvas.holes_BL].any():
+        raise RuntimeError("decode changed the context")
+
+
 @torch.inference_mode()
 def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
     """Decodes once, watching. Raises RuntimeError where calls and yields do not match or a hole stays open."""
@@ -104,8 +112,5 @@ def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
             settled_BL[changed_BL] = yields
             filled_BL[changed_BL & (filled_BL == 0)] = yields
             before_BL = ids_BL.clone()
-    if (before_BL == paradigm.vocabulary.mask)[canvas.holes_BL].any():
-        raise RuntimeError("decode left a hole open")
-    if (before_BL != canvas.ids_BL)[~canvas.holes_BL].any():
-        raise RuntimeError("decode changed the context")
+    check_written(before_BL, canvas, paradigm.vocabulary.mask)
     return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions, meter.work)

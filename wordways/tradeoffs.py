@@ -15,7 +15,7 @@ import pandas as pd
 from wordways import derive
 from wordways.rows import Row
 from wordways.stats import Interval
-from wordways.tables import Table, quality_columns
+from wordways.tables import Table, metrics_of, quality_columns
 
 SHARES = (0.99, 0.95)  # of the baseline's quality, to be reached
 BUDGETS = (1.0, 0.5, 0.1)  # of the baseline's latency, to be kept
@@ -48,10 +48,10 @@ def tradeoff_table(rows: Sequence[Row]) -> Table | None:
 
 
 def lines_of_metric(rows: Sequence[Row], metric: str, slowest: float) -> Iterator[dict[str, str]]:
-    """None where the metric's baseline is 0 or unknown, or less of it is better."""
-    entry, value = rows[0].first().scores[metric], partial(derive.quality, metric=metric)
+    """None where the metric's baseline is 0, unknown or without an interval, or more of it is not better."""
+    entry, value = metrics_of(rows)[metric], partial(derive.quality, metric=metric)
     baseline = rows[0].over_seeds(value)
-    if baseline is None or baseline.value <= 0 or not entry["higher_is_better"]:
+    if baseline is None or not baseline.known() or baseline.value <= 0 or not entry["higher_is_better"]:
         return
     found = [
         (row, time, quality)

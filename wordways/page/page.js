@@ -293,6 +293,7 @@ function lineChart(title, series, { xLabel, yLabel, logX, logY, width, height = 
 
 // ---- quality against latency --------------------------------------------------------------------------------------------
 function unbeaten(points, up) {
+  if (up === null) return [];  // nobody knows which end is better
   const kept = [], sign = up ? 1 : -1;
   for (const point of points.slice().sort((a, b) => a.x - b.x || sign * (b.y - a.y))) {
     if (!kept.length || sign * point.y > sign * kept[kept.length - 1].y) kept.push(point);

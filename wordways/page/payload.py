@@ -16,7 +16,7 @@ from wordways.oracles import lines_of, module
 from wordways.record import Record, canonical
 from wordways.rows import Row, colours, flatten
 from wordways.stats import Interval
-from wordways.tables import Measure, Table, quality_columns, speed_measures
+from wordways.tables import Measure, Table, metrics_of, quality_columns, speed_measures
 
 ROOM = {
     "players": 800_000,
@@ -123,7 +123,7 @@ def row_entry(
         for name, found in measures.items()
         if name.startswith("tokens_per_second_at_") and found
     }
-    metric = next(iter(first.scores))
+    metric = next(iter(metrics_of([row])))
     return {
         "label": row.label,
         "paradigm": row.paradigm,
@@ -151,7 +151,7 @@ def numbers(interval: Interval | None, scale: float = 1) -> list[float] | None:
 
 
 def column_entries(group: Sequence[Row]) -> list[dict[str, Any]]:
-    scores = group[0].first().scores
+    scores = metrics_of(group)
     return [
         {"name": heading, "unit": scores[metric]["unit"], "up": scores[metric]["higher_is_better"]}
         for heading, metric, _ in quality_columns(group)
