@@ -1,0 +1,38 @@
+"""What is kept in results/ can be made again: each command still asks for the cells that it made."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from conftest import ROOT, SHARED
+
+from wordways.__main__ import compose_cells
+from wordways.record import read_records
+
+KEPT = re.findall(r"^!(results/\w+)/$", (ROOT / ".gitignore").read_text(), re.M)
+FOLDERS = sorted(path.parent.relative_to(ROOT).as_posix() for top in KEPT for path in (ROOT / top).rglob("config.yaml"))
+
+
+def entries(folder: str) -> list[dict[str, list[str]]]:
+    return yaml.safe_load((ROOT / folder / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_record_is_of_a_command(folder: str) -> None:
+    records, refused = read_records(ROOT / folder)
+    assert not refused
+    assert {record.cell for record in records} <= {cell for entry in entries(folder) for cell in entry["cells"]}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_command_asks_for_its_cells(folder: str) -> None:
+    for entry in entries(folder):
+        program, *arguments = shlex.split(str(entry["command"]))
+        assert program == "wordways"
+        if "task=translation" in arguments:
+            if not SHARED.is_dir():
+                pytest.skip(f"{SHARED} is not there, and its data decide the names of cells")
+            arguments.append(f"task.data={SHARED / 'data' / 'multi30k'}")
+        asked = {cell.id for cell in compose_cells(arguments)}
+        assert set(entry["cells"]) <= asked, entry["command"]
