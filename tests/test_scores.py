@@ -34,7 +34,7 @@ FOUND = scores(Judged([]), EXAMPLES, [text for text, _, _ in SAID])
 RECORD = replace(
     EMPTY,
     status="ok",
-    config={"seed": 0, "paradigm": {"decoder": {}}},
+    config={"seed": 0, "paradigm": {"decoder": {}}, "train": {}},
     scores=FOUND,
     item_ids=[e.id for e in EXAMPLES],
     strata={e.id: e.stratum for e in EXAMPLES},

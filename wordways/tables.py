@@ -19,6 +19,7 @@ Mark = Literal["best", "level"]
 IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
 IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
 WIDE = 6  # columns, beyond which letters and gaps shrink
+NAMED = 6  # rows, beyond which a note counts them
 GAIN = 1.1  # of a rate by a larger batch, up to which the smaller one has saturated the machine
 SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
 
@@ -37,7 +38,9 @@ class Table:
     def plain(self) -> str:
         """Aligned, for a terminal."""
         shown = self.frame.map(lambda cell: one_line(str(cell)))
-        return "\n".join([self.title, shown.to_string(index=False), self.note, *self.signature.splitlines(), ""])
+        return "\n".join(
+            [self.title, shown.to_string(index=False), one_line(self.note), *self.signature.splitlines(), ""]
+        )
 
     def markdown(self) -> str:
         def line(cells: Sequence[str], number: int = -1) -> str:
@@ -281,7 +284,8 @@ def largest_batch_note(rows: Sequence[Row]) -> str:
         return ""
     found = [[row.over_seeds(partial(derive.throughput, batch=batch)) for batch in batches[-2:]] for row in rows]
     gaining = [row.label for row, (a, b) in zip(rows, found, strict=True) if a and b and b.value > GAIN * a.value]
-    which = f"not saturated yet for {', '.join(gaining)}" if gaining else "saturated"
+    named = ", ".join(gaining) if len(gaining) <= NAMED else f"{len(gaining)} of {len(rows)} rows"
+    which = f"not saturated yet for {named}" if gaining else "saturated"
     return f" Largest batch: {batches[-1]}, {which} (a tenth above the rate at {batches[-2]} counts as gain)."
 
 
