@@ -23,7 +23,7 @@ REPORTS = [command[1:] for command in COMMANDS if command[0] == "wordways-report
 def test_the_commands_are_those_we_know() -> None:
     assert {command[0] for command in COMMANDS} == {"pip", "pytest", "wordways", "wordways-report", "wordways-claims"}
     assert COMMANDS[:4] == [
-        ["pip", "install", "-e", "."], ["wordways"], ["pip", "install", "-e", ".[test]"], ["pytest"]
+        ["pip", "install", "-e", "."], ["wordways"], ["pip", "install", "-e", ".[test]"], ["pytest", "-n", "auto"]
     ]  # fmt: skip
 
 
