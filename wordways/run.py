@@ -202,13 +202,13 @@ def check_drafter(cell: Cell, paradigm: Paradigm) -> None:
         raise SettingError(f"measure.drafter={name}: does not decode {type(paradigm).__name__}")
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def task_of(node: str) -> Task:
     """The task a canonical node describes; the cells of a sweep share one."""
     return build(json.loads(node), "task")
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def text_of(node: str, checkpoints: str) -> Text:
     return build_text(task_of(node), Path(checkpoints))
 
