@@ -1,5 +1,6 @@
 """What a judge, another paradigm trained on running text, makes of what was written."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,29 +44,29 @@ class Judge:
         """Seams only where there is something behind the text."""
         joint = "" if isinstance(self.subject.text.task.vocabulary(), Alphabet) else " "
         behind_prompt = [replace(e, target=text, suffix="") for e, text in zip(examples, texts, strict=True)]
-        found = {"generative_perplexity": self.nats(behind_prompt, None)}
+        nats = self.nats(behind_prompt)
+        found = {"generative_perplexity": summed(nats, None)}
         if any(example.suffix for example in examples):
             before = [joint.join((e.prompt.strip(), text)).strip() for e, text in zip(examples, texts, strict=True)]
             behind_text = [
                 replace(e, prompt=prompt, target=e.suffix.strip(), suffix="")
                 for e, prompt in zip(examples, before, strict=True)
             ]
-            found |= {"left_seam": self.nats(behind_prompt, SEAM), "right_seam": self.nats(behind_text, SEAM)}
+            found |= {"left_seam": summed(nats, SEAM), "right_seam": summed(self.nats(behind_text), SEAM)}
         return found
 
     @torch.inference_mode()
-    def nats(self, examples: Sequence[Example], first: int | None) -> Sums:
-        """Of every target, or of its first tokens, given the prompt; an empty target has none."""
+    def nats(self, examples: Sequence[Example]) -> list[list[float]]:
+        """Of every target's tokens, given the prompt."""
         text, paradigm = self.subject.text, self.subject.paradigm
         rows = text.encode(examples)
         of = replace(self.subject, examples=list(examples), rows=rows)
-        found: Sums = [(0.0, 0)] * len(examples)
+        found: list[list[float]] = [[] for _ in examples]
         for indices in of.chunks(self.batch, [i for i, row in enumerate(rows) if row.target]):
             canvas = text.truth([rows[i] for i in indices], [True] * len(indices)).to(of.device)
             nats_BH, counted_BH = paradigm.token_nats(canvas)
             for index, nats_H, counted_H in zip(indices, nats_BH.cpu().double(), counted_BH.cpu(), strict=True):
-                judged = nats_H[counted_H][:first].tolist()
-                found[index] = sum(judged), len(judged)
+                found[index] = nats_H[counted_H].tolist()
         return found
 
     def entry(self, name: str, own: Sums, real: Sums) -> dict[str, Any]:
@@ -85,3 +86,8 @@ class Judge:
             "statistics": rows(own),
             "signature": self.name,
         }
+
+
+def summed(nats: Sequence[Sequence[float]], first: int | None) -> Sums:
+    """Over each text's tokens, or its first ones; a text without any has (0, 0)."""
+    return [(math.fsum(tokens[:first]), len(tokens[:first])) for tokens in nats]

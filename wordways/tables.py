@@ -259,12 +259,12 @@ LENGTHS_NOTE = (
 
 
 def speed_table(rows: Sequence[Row]) -> Table:
-    measures = speed_measures(rows)
+    measures, lengths_differ = speed_measures(rows), bool(length_measures(rows))
     frame = []
     for row in rows:
         found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
         cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
-        mode = {"length": derive.length_mode(row.first())} if length_measures(rows) else {}
+        mode = {"length": derive.length_mode(row.first())} if lengths_differ else {}
         frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
@@ -273,7 +273,7 @@ def speed_table(rows: Sequence[Row]) -> Table:
         f"Batch 1 unless @ says otherwise; useful tokens only; medians over texts of medians of {repeats} repeats. "
         f"{device}; {where.budgets['params']:,} parameters each. TPOT is 0 by definition for one pass."
     )
-    note += largest_batch_note(rows) + LENGTHS_NOTE * bool(length_measures(rows))
+    note += largest_batch_note(rows) + LENGTHS_NOTE * lengths_differ
     return Table(f"speed_{rows[0].task}", f"Speed, {rows[0].task}", note, pd.DataFrame(frame))
 
 
