@@ -12,7 +12,6 @@ from paradigms.base import Vocabulary
 
 PARAMETERS = {
     "nano": 0.1e6,
-    "wide": 0.4e6,
     "micro": 0.8e6,
     "mini": 1.9e6,
     "small": 10.6e6,
