@@ -19,7 +19,7 @@ from wordways.folder import sha256
 from wordways.oracles import oracle_lines
 from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
 from wordways.record import Record, read_records, write_record
-from wordways.report import write_report
+from wordways.report import main, write_report
 from wordways.rows import Row, rows_of, series_of
 from wordways.run import run_cell
 from wordways.style import WIDTH_IN
@@ -58,6 +58,25 @@ def test_tables_and_figures_are_there_in_every_format(copy: Path) -> None:
         "skipped: autoregressive, seed 0: autoregressive fills suffix",
     ):
         assert word in shown
+
+
+def test_ctrl_c_while_it_builds_is_one_line_and_leaves_the_report(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    write_report(copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    (record,) = itertools.islice((copy / "cells").iterdir(), 1)
+    record.unlink()  # the next build would write something else
+    monkeypatch.setattr("wordways.report.page_of", interrupted)
+    monkeypatch.setattr("sys.argv", ["wordways-report", str(copy)])
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "wordways-report: interrupted; nothing is half-written\n"
+    del before[record]
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
 def test_rebuilding_gives_the_same_bytes(copy: Path) -> None:

@@ -46,11 +46,11 @@ def main() -> None:
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         job()
+        finish(cells, results)
     except KeyboardInterrupt:
         done = sum(valid_record(Path(cell.run.results), cell.id) is not None for cell in cells)
         print(f"\nwordways: interrupted; {done} of {len(cells)} cells are finished and kept", file=sys.stderr)
         sys.exit(130)
-    finish(cells, results)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")

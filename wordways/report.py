@@ -132,15 +132,23 @@ def main() -> None:
     for folder in folders:
         if not holds_records(folder):
             refuse(f"{folder}: holds no cells folder")
-    if len(folders) == 2:
-        print(write_comparison(folders[0], folders[1], arguments.out))
-    elif arguments.pack:
-        print(pack(folders[0]))
-    elif arguments.oracles:
-        for line in oracle_lines(read_records(folders[0])[0]):
-            print(json.dumps(line, sort_keys=False))
-    else:
-        print(write_report(folders[0], arguments.columns))
+    try:
+        print(answer(arguments))
+    except KeyboardInterrupt:
+        print("wordways-report: interrupted; nothing is half-written", file=sys.stderr)
+        sys.exit(130)
+
+
+def answer(asked: argparse.Namespace) -> str:
+    """What is printed; what is to be written has been."""
+    folder, *other = asked.results
+    if other:
+        return write_comparison(folder, other[0], asked.out)
+    if asked.pack:
+        return str(pack(folder))
+    if asked.oracles:
+        return "\n".join(json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0]))
+    return write_report(folder, asked.columns)
 
 
 def write_comparison(a: Path, b: Path, out: Path | None) -> str:
