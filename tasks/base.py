@@ -56,7 +56,8 @@ class Setting:
     "reverse_kl" or "gap_bits".  stratum: as in Example.
     quotas: holes written in each pass, every hole once.  order: how positions are chosen; None where the paradigm
     leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.  threshold: the confidence from
-    which on holes are written together, however many; None where a number says how many.
+    which on holes are written together, however many; None where a number says how many.  block: holes that training
+    hides together, never shown what follows them; None where nothing parts them.
     """
 
     measure: str
@@ -66,6 +67,7 @@ class Setting:
     temperature: float
     kind: str
     threshold: float | None = None
+    block: int | None = None
 
 
 @dataclass(frozen=True)

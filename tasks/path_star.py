@@ -70,8 +70,8 @@ class PathStar(OneAnswer):
         return ["|", "/", *map(str, range(self.names))]
 
     def theory(self, setting: Setting) -> Theory | None:
-        """Left to right the arm is a guess, whatever l; any other order can be right."""
-        one_by_one = set(setting.quotas) == {1}
+        """Left to right the arm is a guess, whatever l; any other order can be right; of blocks nothing is said."""
+        one_by_one = set(setting.quotas) == {1} and not setting.block
         if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
             return None
         if setting.kind == "exact" and setting.order is None and self.target == "forward":

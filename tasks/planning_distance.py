@@ -58,7 +58,7 @@ class PlanningDistance(OneAnswer):
 
     def theory(self, setting: Setting) -> Theory | None:
         """A model of any order knows the one answer; whether left to right learns to look ahead is a finding."""
-        one_by_one = set(setting.quotas) == {1}
+        one_by_one = set(setting.quotas) == {1} and not setting.block
         if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
             return None
         return Theory(1.0, "followed_arm") if setting.order is not None else None

@@ -87,14 +87,15 @@ class Retrieval(Task):
         """What training can have taught: a law in one direction, in none, or in all.
 
         An autoregressive model never sees a value before its key, one that writes all at once no pair at all; masked
-        at every rate alike, each part is learned from the other. At a fixed low rate it depends on the length: no line.
+        at every rate alike, each part is learned from the other. At a fixed low rate it depends on the length, and
+        of blocks on where they part: no line.
         """
-        if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0:
+        if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or setting.block:
             return None
         forward = setting.stratum == FORWARD
-        if setting.kind == "bound":
+        if setting.kind == "bound" or setting.order is not None:  # whoever can choose an order was masked at every rate
             return Theory(1.0, "read_forward" if forward else "read_backward")
-        if setting.order is None and len(setting.quotas) == 1:
+        if len(setting.quotas) == 1:
             return Theory(0.0, "never")
         return Theory(1.0, "read_forward") if forward else Theory(0.0, "never")
 

@@ -88,6 +88,7 @@ def test_left_to_right_guesses_and_no_other_order_must() -> None:
     assert theory("forward", "bound", "confidence") == 1
     assert theory("forward", "pseudo", "confidence") is None
     assert theory("forward", "exact", None, (4,)) is None
+    assert task("forward").theory(Setting("accuracy", "forward", (1,) * 4, "confidence", 0.0, "bound", block=2)) is None
 
 
 @pytest.mark.parametrize(("arms", "length", "names"), [(1, 4, 20), (2, 2, 20), (2, 5, 8)])

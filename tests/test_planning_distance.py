@@ -112,6 +112,7 @@ def test_examples_are_the_same_at_every_call() -> None:
         (Setting("accuracy", "distance_2", (1,) * LENGTH, None, 0.0, "exact"), None),
         (Setting("accuracy", "distance_2", (1,) * LENGTH, "confidence", 0.0, "pseudo"), None),
         (Setting("accuracy", "distance_2", (1,) * LENGTH, "confidence", 1.0, "bound"), None),
+        (Setting("accuracy", "distance_2", (1,) * LENGTH, "confidence", 0.0, "bound", block=2), None),
         (Setting("accuracy", "distance_2", (2,) * 3, "confidence", 0.0, "bound"), None),
         (Setting("nats_per_token", "distance_2", (1,) * LENGTH, "confidence", 0.0, "bound"), None),
     ],

@@ -43,6 +43,8 @@ def test_training_never_answers_what_the_test_asks() -> None:
         ("exact", (1, 1, 1), None, 1, 0),
         ("exact", (3,), None, 0, 0),
         ("bound", (1, 1, 1), "confidence", 1, 1),
+        ("exact", (1, 1, 1), "margin", 1, 1),
+        ("exact", (1, 1, 1), "left_to_right", 1, 1),
         ("pseudo", (1, 1, 1), "confidence", None, None),
     ],
 )
@@ -52,6 +54,11 @@ def test_theory_follows_from_what_training_shows(
     for stratum, value in ((FORWARD, forward), (BACKWARD, backward)):
         found = TASK.theory(Setting("accuracy", stratum, quotas, order, 0.0, kind))
         assert (found and found.value) == value
+
+
+def test_of_blocks_nothing_is_said() -> None:
+    """Whether a key was ever hidden before its value depends on where blocks part."""
+    assert TASK.theory(Setting("accuracy", BACKWARD, (1, 1, 1), "confidence", 0.0, "bound", block=2)) is None
 
 
 def test_one_pass_never_reads_a_pair_whatever_its_length() -> None:

@@ -96,7 +96,7 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         return None
     setting = Setting(
         measure, stratum, written or (), decoder.get("order"), decoder["temperature"], record.likelihood["kind"],
-        threshold,
+        threshold, record.config["paradigm"].get("block"),
     )  # fmt: skip
     theory = theory_of(canonical(record.config["task"]), setting)
     if theory is None:
