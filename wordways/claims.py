@@ -18,6 +18,7 @@ import yaml
 from scipy import stats
 
 from wordways import derive, likelihoods
+from wordways.command import interruptible
 from wordways.contrasts import contrast_of
 from wordways.oracles import module
 from wordways.record import holds_records, read_records
@@ -187,8 +188,14 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="+", help="results folders, each holding cells/")
     parser.add_argument("--out", type=Path, default=Path("results/claims"), help="where the tables go")
     arguments = parser.parse_args()
+    with interruptible("wordways-claims"):
+        write_claims(arguments.results, arguments.out)
+
+
+def write_claims(folders: Sequence[Path], out: Path) -> None:
+    """Prints both tables and saves them; ends the command where a folder or a claim is wrong."""
     records, seen = [], set()
-    for folder in arguments.results:
+    for folder in folders:
         if not holds_records(folder):
             print(f"wordways-claims: {folder}: holds no cells folder", file=sys.stderr)
             sys.exit(2)
@@ -201,7 +208,7 @@ def main() -> None:
         print(f"wordways-claims: {error}", file=sys.stderr)
         sys.exit(2)
     for table in (replace(table, signature=signature(rows)) for table in tables):
-        save_table(table, arguments.out)
+        save_table(table, out)
         print(table.markdown())
 
 

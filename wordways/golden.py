@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from wordways.command import interruptible
 from wordways.settings import locate
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "conf" / "golden.yaml"
@@ -20,7 +21,8 @@ def main() -> None:
     parser = argparse.ArgumentParser("wordways-golden", description=__doc__)
     parser.add_argument("file", type=Path, help="stub, V, mask_id and cases: fn, args, out, nfe")
     try:
-        lines = list(compared(parser.parse_args().file))
+        with interruptible("wordways-golden"):
+            lines = list(compared(parser.parse_args().file))
     except ValueError as error:
         print(f"wordways-golden: {error}", file=sys.stderr)
         sys.exit(2)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from wordways.card import model_index
+from wordways.command import interruptible
 from wordways.compare import compare
 from wordways.contrasts import contrast_table, marked
 from wordways.efficiency import efficiency_table
@@ -132,11 +133,8 @@ def main() -> None:
     for folder in folders:
         if not holds_records(folder):
             refuse(f"{folder}: holds no cells folder")
-    try:
+    with interruptible("wordways-report"):
         print(answer(arguments))
-    except KeyboardInterrupt:
-        print("wordways-report: interrupted; nothing is half-written", file=sys.stderr)
-        sys.exit(130)
 
 
 def answer(asked: argparse.Namespace) -> str:
