@@ -71,8 +71,10 @@ class PathStar(OneAnswer):
 
     def theory(self, setting: Setting) -> Theory | None:
         """Left to right the arm is a guess, whatever l; any other order can be right; of blocks nothing is said."""
-        one_by_one = set(setting.quotas) == {1} and not setting.block
+        one_by_one = set(setting.quotas) == {1}
         if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
+            return None
+        if setting.block:
             return None
         if setting.kind == "exact" and setting.order is None and self.target == "forward":
             return Theory(1 / self.arms, "guessed_arm")

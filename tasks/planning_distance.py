@@ -57,8 +57,10 @@ class PlanningDistance(OneAnswer):
         return ["|", "/", *map(str, range(self.names))]
 
     def theory(self, setting: Setting) -> Theory | None:
-        """A model of any order knows the one answer; whether left to right learns to look ahead is a finding."""
-        one_by_one = set(setting.quotas) == {1} and not setting.block
+        """A model of any order knows the one answer; whether left to right or by blocks one learns it is a finding."""
+        one_by_one = set(setting.quotas) == {1}
         if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
+            return None
+        if setting.block:
             return None
         return Theory(1.0, "followed_arm") if setting.order is not None else None

@@ -10,14 +10,7 @@ from paradigms.attention import causal, everywhere, prefix, prompt_apart
 from paradigms.backbone import Backbone
 from paradigms.base import Vocabulary
 
-PARAMETERS = {
-    "nano": 0.1e6,
-    "micro": 0.8e6,
-    "mini": 1.9e6,
-    "small": 10.6e6,
-    "medium": 25e6,
-    "base": 110e6,
-}
+PARAMETERS = {"nano": 0.1e6, "micro": 0.8e6, "mini": 1.9e6, "small": 10.6e6, "medium": 25e6, "base": 110e6}
 
 
 def test_parameter_counts_are_equal(preset: str) -> None:

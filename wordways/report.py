@@ -134,19 +134,20 @@ def main() -> None:
         if not holds_records(folder):
             refuse(f"{folder}: holds no cells folder")
     with interruptible("wordways-report"):
-        print(answer(arguments))
+        for line in answer(arguments):
+            print(line)
 
 
-def answer(asked: argparse.Namespace) -> str:
-    """What is printed; what is to be written has been."""
+def answer(asked: argparse.Namespace) -> list[str]:
+    """What is to be printed; what is to be written has been."""
     folder, *other = asked.results
     if other:
-        return write_comparison(folder, other[0], asked.out)
+        return [write_comparison(folder, other[0], asked.out)]
     if asked.pack:
-        return str(pack(folder))
+        return [str(pack(folder))]
     if asked.oracles:
-        return "\n".join(json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0]))
-    return write_report(folder, asked.columns)
+        return [json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0])]
+    return [write_report(folder, asked.columns)]
 
 
 def write_comparison(a: Path, b: Path, out: Path | None) -> str:
