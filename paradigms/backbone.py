@@ -79,19 +79,25 @@ class Layer(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Token ids in, logits out."""
+    """Token ids in, logits out.
 
-    def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int):
+    embedding: the deviation with which embeddings begin. Tied, they make first logits of deviation embedding x
+    sqrt(width): with a vocabulary of thousands, much of a short training goes into taking large ones back.
+    """
+
+    def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int, embedding: float = 0.5):
         super().__init__()
         if min(layers, width, heads, hidden) < 1 or width % (2 * heads):
             raise ValueError(f"width={width}, heads={heads}: must be positive, width a multiple of 2 x heads")
-        self.width, self.heads, self.hidden = width, heads, hidden
+        if embedding <= 0:
+            raise ValueError(f"embedding={embedding}: must be above 0")
+        self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
         self.embed = nn.Embedding(vocabulary_size, width)
         self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Embeddings with deviation 0.5, branch outputs 0, everything else 1/sqrt(inputs)."""
+        """Embeddings with their deviation, branch outputs 0, everything else 1/sqrt(inputs)."""
         with torch.no_grad():
             for name, weight in self.named_parameters():
                 if weight.dim() == 1:
@@ -99,7 +105,7 @@ class Backbone(nn.Module):
                 elif name.endswith("_out.weight"):
                     weight.zero_()
                 else:
-                    deviation = 0.5 if name == "embed.weight" else weight.shape[1] ** -0.5
+                    deviation = self.embedding if name == "embed.weight" else weight.shape[1] ** -0.5
                     weight.normal_(0, deviation, generator=generator)
 
     def cache(self, rows: int, positions: int, layers: int | None = None) -> Cache:

@@ -111,3 +111,11 @@ def test_it_starts_as_the_identity() -> None:
     again.initialise(torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) for a, b in zip(backbone.parameters(), again.parameters(), strict=True))
     assert next(backbone.parameters()).device == CPU
+
+
+def test_embeddings_begin_with_their_deviation() -> None:
+    backbone = Backbone(4000, layers=2, width=16, heads=2, hidden=24, embedding=0.25)
+    backbone.initialise(torch.Generator().manual_seed(0))
+    assert float(backbone.embed.weight.detach().std()) == pytest.approx(0.25, rel=0.02)
+    with pytest.raises(ValueError, match=r"embedding=0: must be above 0"):
+        Backbone(8, layers=2, width=16, heads=2, hidden=24, embedding=0)
