@@ -58,6 +58,7 @@ OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {
     "latency": lambda row: row.over_seeds(derive.latency),
     "tokens per second": lambda row: row.over_seeds(partial(derive.throughput, batch=1)),
     "tokens per second, batch 8": lambda row: row.over_seeds(partial(derive.throughput, batch=8)),
+    "tokens per second, batch 128": lambda row: row.over_seeds(partial(derive.throughput, batch=128)),
     "accuracy beyond the draft's": lambda row: row.over_seeds(derive.beyond_draft),
     "calls": lambda row: row.over_seeds(derive.calls),
     "tokens_per_pass": lambda row: row.over_seeds(derive.tokens_per_pass),
