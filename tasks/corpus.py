@@ -89,19 +89,23 @@ def published(name: str, revision: str | None, split: str, subset: str | None = 
     try:
         return datasets.load_dataset(name, subset, revision=revision, split=split)
     except Exception as error:
-        raise ValueError(f"name={name}: cannot be loaded ({first_cause(error)}); {ADVICE}") from None
+        raise ValueError(f"name={name}: cannot be loaded ({one_line(first_cause(error))}); {ADVICE}") from None
 
 
 def read_file(kind: str, option: str, path: Path | str) -> Any:
     """A file of lines (kind text, one column of that name), csv or json, or of an address."""
     import datasets
+    from datasets.arrow_writer import SchemaInferenceError
+    from pandas.errors import EmptyDataError
 
     quiet()
     try:
         return datasets.load_dataset(kind, data_files=str(path), split="train")
     except Exception as error:
         advice = f"; {ADVICE}" if option == "name" else ""
-        raise ValueError(f"{option}={path}: cannot be read ({first_cause(error)}){advice}") from None
+        empty = isinstance(first_cause(error), (SchemaInferenceError, EmptyDataError, StopIteration))
+        what = "holds no text" if empty else f"cannot be read ({one_line(first_cause(error))})"
+        raise ValueError(f"{option}={path}: {what}{advice}") from None
 
 
 def home(data: str, called: str) -> Path:
@@ -183,11 +187,16 @@ def quiet() -> None:
     import datasets
 
     datasets.disable_progress_bars()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what fails is said once, by us
+    datasets.utils.logging.set_verbosity(logging.CRITICAL)  # what fails is said once, by us
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
-def first_cause(error: BaseException) -> str:
-    """One line: a library of many layers wraps what went wrong, the first cause says it."""
+def first_cause(error: BaseException) -> BaseException:
+    """A library of many layers wraps what went wrong; the first cause says it."""
     while error.__cause__ is not None:
         error = error.__cause__
+    return error
+
+
+def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())

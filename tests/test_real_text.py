@@ -326,7 +326,7 @@ LONG = "x" * 100_000
 WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
     "no such folder": ("data_to_text", "", None, "holds no trainset.csv"),
     "no file": ("data_to_text", "devset.csv", None, "holds no devset.csv"),
-    "empty csv": ("data_to_text", "devset.csv", b"", "devset.csv: cannot be read ("),
+    "empty csv": ("data_to_text", "devset.csv", b"", "devset.csv: holds no text"),
     "only a header": ("data_to_text", "devset.csv", "mr,ref\n", "devset.csv: "),
     "wrong column": ("data_to_text", "trainset.csv", "mr,text\na[b],c\n",
                      "trainset.csv: has no column ref; it has mr, text"),
@@ -340,7 +340,7 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
                   "dev.jsonl: cannot be read ("),
     "json that is no utf-8": ("constrained", "commongen.dev.jsonl", b'{"concept_set": "a\xe9", "scene": ["b"]}\n',
                              "dev.jsonl: "),
-    "empty json": ("constrained", "commongen.dev.jsonl", b"", "dev.jsonl: "),
+    "empty json": ("constrained", "commongen.dev.jsonl", b"", "dev.jsonl: holds no text"),
     "no scene": ("constrained", "commongen.test.jsonl", '{"concept_set": "a_N"}\n',
                  "test.jsonl: has no column scene; it has concept_set"),
     "no sentence": ("constrained", "commongen.test.jsonl", '{"concept_set": "a_N", "scene": []}\n', "test.jsonl: "),
@@ -350,7 +350,7 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
                                   ": train has 3 concepts and 1 sentences lines"),
     "a long sentence": ("constrained", "train.tgt.txt", f"a\n{LONG}\nb\n",
                         f": train: row 2 has more than {LONGEST:,} characters of sentences"),
-    "an empty text": ("continuation", "valid.txt", b"", "valid"),
+    "an empty text": ("continuation", "valid.txt", b"", "valid.txt: holds no text"),
     "blank lines": ("continuation", "valid.txt", "\n\n\n", ": valid: holds no text"),
     "text that is no utf-8": ("continuation", "valid.txt", b"caf\xe9 a b c\n", "valid.txt: cannot be read ("),
     "too little text": ("continuation", "valid.txt", "a b c\n", ": valid is too short for windows of 11 words"),
@@ -358,13 +358,13 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
     "too few lines": ("continuation_characters", "input.txt", "a\n", ": 1 lines are too few to be split"),
     "a long line of a pair": ("translation", "train.de", f"{LONG}\nb\n",
                               f": train: row 1 has more than {LONGEST:,} characters of de"),
-    "an empty side": ("translation", "train.de", b"", "train"),
+    "an empty side": ("translation", "train.de", b"", "train.de: holds no text"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_with_a_file_is_one_line_and_leaves_nothing(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     name, file, content, said = WRONG[case]
     (tmp_path / "data").mkdir()
@@ -380,7 +380,7 @@ def test_what_is_wrong_with_a_file_is_one_line_and_leaves_nothing(
     monkeypatch.setattr(sys, "argv", ["wordways", *asked])
     with pytest.raises(SystemExit) as stopped:
         main()
-    printed = capsys.readouterr()
+    printed = capfd.readouterr()
     assert stopped.value.code == 2
     assert printed.err.startswith(f"wordways: task.data={tmp_path / 'data'}")
     assert said in printed.err

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import SMALL, cell, noise
 
 from tasks.base import Example
@@ -15,6 +16,7 @@ from wordways.report import write_report
 from wordways.run import Cell, run_cell, text_of, trained
 from wordways.settings import SettingError
 from wordways.text import Stream
+from wordways.train import Batch
 from wordways.train import fit as real_fit
 
 
@@ -54,6 +56,24 @@ def test_student_learns_what_its_teacher_writes(tmp_path: Path, streams: list[St
     assert any(taught.generated(number) != plain.generated(number) for number in range(32))
 
 
+def test_student_is_validated_on_what_its_teacher_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its best weights are those that know its teacher best; the data's own wordings it unlearns."""
+    sets: list[list[Batch]] = []
+    monkeypatch.setattr("wordways.run.fit", lambda *args: [sets.append(args[2]), real_fit(*args)][1])
+    one = distilled(tmp_path, "train.steps=200")
+    text = text_of(json.dumps(one.nodes["task"]), one.run.checkpoints)
+    made = trained(one, text, one.run.torch_device())
+    (plain, ids), (taught, same) = sets[0][0], sets[1][0]
+    assert ids == same
+    assert made.teacher is not None
+    rows = text.encode([example for _, example in zip(ids, text.task.examples("valid"), strict=False)])
+    *_, ids_BL = made.teacher.paradigm.decode(canvas := text.blank(rows, "eos"), noise(*ids))
+    for number, (ids_L, holes_L) in enumerate(zip(ids_BL, canvas.holes_BL, strict=True)):
+        row = taught.ids_BL[number], taught.holes_BL[number]
+        assert text.useful(*row) == text.useful(ids_L, holes_L)
+    assert not torch.equal(plain.ids_BL, taught.ids_BL)
+
+
 def test_teacher_is_the_row_it_is_named_after(tmp_path: Path) -> None:
     """Trained once: as a row of the comparison and as a teacher it has one checkpoint."""
     one, row = distilled(tmp_path), distilled(tmp_path, preset="autoregressive_prefix")
@@ -66,7 +86,7 @@ def test_texts_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     record = run_cell(distilled(tmp_path))
     assert record.status == "ok", record.reason
     kept = sorted((tmp_path / "checkpoints").glob("*/texts-*/*.json"))
-    assert len(kept) == 1, "20 steps of 16 are a part of one chunk"
+    assert len(kept) == 2, "20 steps of 16 are a part of one chunk; the other is what is validated on"
 
     def never(*_: object) -> None:
         raise AssertionError("written again")
@@ -80,8 +100,9 @@ def test_texts_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_cost_of_the_teacher_is_counted_apart(tmp_path: Path) -> None:
     taught, plain = (run_cell(distilled(tmp_path, preset=name)) for name in ("parallel_distilled", "parallel"))
     teacher = run_cell(distilled(tmp_path, preset="autoregressive_prefix"))
-    (file,) = (tmp_path / "checkpoints").glob("*/texts-*/*.json")
-    assert taught.budgets["teacher_flops"] == teacher.budgets["flops"] + json.loads(file.read_text())["flops"]
+    files = (tmp_path / "checkpoints").glob("*/texts-*/*.json")
+    written = sum(json.loads(file.read_text())["flops"] for file in files)
+    assert taught.budgets["teacher_flops"] == teacher.budgets["flops"] + written
     assert taught.budgets["flops"] == pytest.approx(plain.budgets["flops"], rel=0.05)
     assert "teacher_flops" not in plain.budgets
 
@@ -128,8 +149,9 @@ def test_finite_data_are_rewritten_too(tmp_path: Path, streams: list[Stream]) ->
     )  # fmt: skip
     assert record.status == "ok", record.reason
     plain, taught = streams
-    (file,) = (tmp_path / "checkpoints").glob("*/texts-*/*.json")
-    texts = json.loads(file.read_text())["texts"]
+    files = (tmp_path / "checkpoints").glob("*/texts-*/*.json")
+    texts, validated = sorted((json.loads(file.read_text())["texts"] for file in files), key=len, reverse=True)
+    assert len(validated) == 8
     assert len(texts) == len(taught.finite) == len(plain.finite) == 40
     examples = list(taught.text.task.examples("train"))
     rewritten = [

@@ -45,7 +45,7 @@ from wordways.teacher import Teacher
 from wordways.text import Stream, Text, build_text
 from wordways.train import Batch, TrainLog, TrainSettings, fit
 
-TRAINING = 1  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
+TRAINING = 2  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
 VALID_ITEMS, VALID_BATCH = 512, 128
 TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -346,7 +346,7 @@ def trained(cell: Cell, text: Text, device: torch.device) -> Trained:
         teacher = Teacher(Subject(wise.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, kept, bar)
         stream = Stream(text, cell.train.batch, run.seed, teacher)
     with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
-        log = fit(paradigm, stream, validation_set(text, device), cell.train, run.seed, folder, advance)
+        log = fit(paradigm, stream, validation_set(text, device, teacher), cell.train, run.seed, folder, advance)
     return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
 
 
@@ -360,8 +360,10 @@ def judge_of(cell: Cell, device: torch.device) -> Judge:
     return Judge(subject, cell.measure.score_batch, f"judge:{what}|params:{size}|training:{cell.training_key}")
 
 
-def validation_set(text: Text, device: torch.device) -> list[Batch]:
+def validation_set(text: Text, device: torch.device, teacher: Teacher | None = None) -> list[Batch]:
+    """Of the kind that is learned from: a student that settles on its teacher's wordings moves away from the data's."""
     examples = list(itertools.islice(text.task.examples("valid"), VALID_ITEMS))
+    examples = examples if teacher is None else teacher(examples)
     batches = [examples[first : first + VALID_BATCH] for first in range(0, len(examples), VALID_BATCH)]
     return [
         (

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from numbers import Real
 from typing import Any
 
-from tasks.corpus import first_cause, quiet
+from tasks.corpus import first_cause, one_line, quiet
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def load(asked: str) -> Any:
         if isinstance(error.__context__, ConnectionError):
             why = "the Hugging Face hub cannot be reached, and this machine keeps no copy; a folder with it will do"
             raise ValueError(f"extra={asked}: {why}") from None
-        raise ValueError(f"extra={asked}: cannot be loaded ({first_cause(error)})") from None
+        raise ValueError(f"extra={asked}: cannot be loaded ({one_line(first_cause(error))})") from None
     if not forms_of(metric):
         raise ValueError(f"extra={asked}: does not compare texts with references")
     return metric
