@@ -41,7 +41,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
 def test_student_learns_what_its_teacher_writes(tmp_path: Path, streams: list[Stream]) -> None:
     one = distilled(tmp_path, "train.steps=200")
     text = text_of(json.dumps(one.nodes["task"]), one.run.checkpoints)
-    made = trained(one, text, one.run.torch_device())
+    made = trained(one, text, one.run.torch_device(), lambda: None)
     plain, taught = streams
     assert made.teacher is not None
     examples = [example for _, example in zip(range(32), text.task.examples("train"), strict=False)]
@@ -62,7 +62,7 @@ def test_student_is_validated_on_what_its_teacher_writes(tmp_path: Path, monkeyp
     monkeypatch.setattr("wordways.run.fit", lambda *args: [sets.append(args[2]), real_fit(*args)][1])
     one = distilled(tmp_path, "train.steps=200")
     text = text_of(json.dumps(one.nodes["task"]), one.run.checkpoints)
-    made = trained(one, text, one.run.torch_device())
+    made = trained(one, text, one.run.torch_device(), lambda: None)
     (plain, ids), (taught, same) = sets[0][0], sets[1][0]
     assert ids == same
     assert made.teacher is not None

@@ -4,8 +4,8 @@ import getpass
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 try:
@@ -38,7 +38,37 @@ def file_lock(path: Path, *, alone: bool, why: str) -> Iterator[None]:
         yield  # closing the file releases the lock
 
 
-def device_lock(device: str, *, alone: bool) -> AbstractContextManager[None]:
-    """The device's one lock: training and scoring share it, timing has it alone, whatever process they run in."""
-    path = Path(tempfile.gettempdir()) / f"wordways-{getpass.getuser()}-{device}.lock"
-    return file_lock(path, alone=alone, why=f"another run uses {device}")
+def free(path: Path) -> bool:
+    """Could a lock be had now?"""
+    if fcntl is None:
+        return True
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def device_lock(device: str, *, alone: bool) -> Iterator[Callable[[], None]]:
+    """The device's one lock: training and scoring share it, timing has it alone, whatever process they run in.
+
+    Yields what a long holder calls now and then: it lets go of the lock while somebody else wants it. Who waits for
+    the lock stands in a gate through which all others must come.
+    """
+    folder, why = Path(tempfile.gettempdir()), f"another run uses {device}"
+    gate, lock = (folder / f"wordways-{getpass.getuser()}-{device}.{name}" for name in ("gate", "lock"))
+    with ExitStack() as held:
+
+        def enter() -> None:
+            with file_lock(gate, alone=True, why=why):
+                held.enter_context(file_lock(lock, alone=alone, why=why))
+
+        def make_way() -> None:
+            if not free(gate):
+                held.close()
+                enter()
+
+        enter()
+        yield make_way

@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -262,8 +262,8 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         nonlocal clock
         seconds[phase], clock = time.perf_counter() - clock, time.perf_counter()
 
-    with device_lock(device.type, alone=False):
-        made = trained(cell, text, device)
+    with device_lock(device.type, alone=False) as make_way:
+        made = trained(cell, text, device, make_way)
         lap("train")
         paradigm, log = made.paradigm, made.log
         paradigm = paradigm.to(DTYPES[run.dtype])
@@ -279,7 +279,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             law["exposure"] = exposure(subject, cell.measure.likelihood_items)
             judged = scores(text.task, examples, texts, cell.measure.extra)
             if cell.judge is not None:
-                judged |= judge_of(cell.judge, device).scores(examples, texts)
+                judged |= judge_of(cell.judge, device, make_way).scores(examples, texts)
             if any(example.draft for example in examples):
                 judged["detection"] = detection(subject, cell.measure.score_batch)
         alone = traces(subject)
@@ -331,12 +331,12 @@ class Trained:
     written_flops: int = 0
 
 
-def trained(cell: Cell, text: Text, device: torch.device) -> Trained:
-    """Trains what is not trained yet, a teacher first."""
+def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[], None]) -> Trained:
+    """Trains what is not trained yet, a teacher first; make_way is called after every step."""
     run, paradigm = cell.run, cell.paradigm(text.vocabulary)
     paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
     paradigm, folder = paradigm.to(device), Path(run.checkpoints) / cell.training_key
-    wise = None if cell.teacher is None else trained(cell.teacher, text, device)
+    wise = None if cell.teacher is None else trained(cell.teacher, text, device, make_way)
     if cell.teacher is None or wise is None:
         teacher = None
         stream = stream_of(canonical(cell.nodes["task"]), run.checkpoints, cell.train.batch, run.seed)
@@ -346,14 +346,19 @@ def trained(cell: Cell, text: Text, device: torch.device) -> Trained:
         teacher = Teacher(Subject(wise.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, kept, bar)
         stream = Stream(text, cell.train.batch, run.seed, teacher)
     with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
-        log = fit(paradigm, stream, validation_set(text, device, teacher), cell.train, run.seed, folder, advance)
+
+        def stepped(count: int) -> None:
+            advance(count)
+            make_way()
+
+        log = fit(paradigm, stream, validation_set(text, device, teacher), cell.train, run.seed, folder, stepped)
     return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
 
 
-def judge_of(cell: Cell, device: torch.device) -> Judge:
+def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> Judge:
     """Trained if it is not yet; seed 0, whatever is judged."""
     text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
-    made = trained(cell, text, device)
+    made = trained(cell, text, device, make_way)
     what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
     size = sum(weight.numel() for weight in made.paradigm.parameters())
     subject = Subject(made.paradigm, text, [], [], cell.run.seed, device)

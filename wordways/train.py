@@ -131,7 +131,9 @@ def train(
         losses.append(loss.mean.detach())
         supervised.append(loss.supervised)
         tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + meter.flops
-        advance(1)
+        stopped = time.perf_counter()
+        advance(1)  # which may let somebody else go first
+        clock += time.perf_counter() - stopped
         if (step + 1) % every == 0 or step + 1 == settings.steps:
             checked = validation_loss(paradigm, valid, seed)
             if not math.isfinite(checked):
