@@ -102,9 +102,9 @@ def read_file(kind: str, option: str, path: Path | str) -> Any:
     try:
         return datasets.load_dataset(kind, data_files=str(path), split="train")
     except Exception as error:
-        advice = f"; {ADVICE}" if option == "name" else ""
-        empty = isinstance(first_cause(error), (SchemaInferenceError, EmptyDataError, StopIteration))
-        what = "holds no text" if empty else f"cannot be read ({one_line(first_cause(error))})"
+        advice, cause = f"; {ADVICE}" if option == "name" else "", first_cause(error)
+        empty = isinstance(cause, (SchemaInferenceError, EmptyDataError, StopIteration))
+        what = "holds no text" if empty else f"cannot be read ({one_line(cause)})"
         raise ValueError(f"{option}={path}: {what}{advice}") from None
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 try:
     import fcntl
@@ -20,34 +21,32 @@ POLL_S = 0.05
 @contextmanager
 def file_lock(path: Path, *, alone: bool, why: str) -> Iterator[None]:
     """Holds a lock file, shared or alone. Waits as long as it takes; after ten seconds says why."""
-    if fcntl is None:
-        yield
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
     began, said = time.monotonic(), False
     with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not said and time.monotonic() - began > PATIENCE_S:
-                    print(f"waiting: {why}", file=sys.stderr)
-                    said = True
-                time.sleep(POLL_S)
+        while not had(file, alone=alone):
+            if not said and time.monotonic() - began > PATIENCE_S:
+                print(f"waiting: {why}", file=sys.stderr)
+                said = True
+            time.sleep(POLL_S)
         yield  # closing the file releases the lock
+
+
+def had(file: IO[str], *, alone: bool) -> bool:
+    """Takes the lock on an open file, if it is to be had now. Always, where there are no such locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def free(path: Path) -> bool:
     """Could a lock be had now?"""
-    if fcntl is None:
-        return True
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        return had(file, alone=True)
 
 
 @contextmanager
