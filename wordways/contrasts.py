@@ -102,10 +102,8 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
     if len(chosen) < 2:
         return None
     if of == "statistics":
-        from tasks.metrics import METRICS
-
         sums = [[entry["statistics"][i] for i in chosen] for entry in (one, other)]
-        return paired_pooled(sums[0], sums[1], METRICS[metric].value)
+        return paired_pooled(sums[0], sums[1], derive.value_of(metric))
     items = [[entry["items"][i] for i in chosen] for entry in (one, other)]
     return paired(items[0], items[1], first.shared_instances(chosen))
 

@@ -6,7 +6,7 @@ s_i is the time after which position i no longer changes, tau_i the latest s_j w
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -66,11 +66,17 @@ def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> 
 
 def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
     """A pooled metric over the texts that have a value; None where no text has."""
+
+    rows = [row for row in rows if any(row)]
+    return pooled(rows, value_of(metric)) if rows else None
+
+
+def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
+    """What a pooled metric, of references or of a judge, makes of the sums over a set."""
     from tasks.metrics import METRICS
     from tasks.metrics.judged import JUDGED
 
-    rows = [row for row in rows if any(row)]
-    return pooled(rows, (METRICS | JUDGED)[metric].value) if rows else None
+    return (METRICS | JUDGED)[metric].value
 
 
 def alone(record: Record) -> list[Timing]:
