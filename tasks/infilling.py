@@ -9,7 +9,9 @@ from typing import Literal
 from tasks.base import Example, Split
 from tasks.metrics.accuracy import ExactMatch
 from tasks.metrics.base import Metric
+from tasks.metrics.diversity import UnigramEntropy
 from tasks.metrics.overlap import EditSimilarity, LengthRatio, RougeL
+from tasks.metrics.repetition import SeqRep4
 from tasks.windows import TRIES, Unit, Windows, spans
 
 Kind = Literal["word", "ngram", "sentence", "beginning", "middle", "end"]
@@ -25,7 +27,9 @@ class Infilling(Windows):
     left to right can answer, too (Bavarian et al., 2022). Examples are the same in both.
     """
 
-    metrics: Sequence[Metric] = (EditSimilarity(), ExactMatch(), RougeL(), LengthRatio())
+    metrics: Sequence[Metric] = (
+        EditSimilarity(), ExactMatch(), RougeL(), LengthRatio(), SeqRep4(), UnigramEntropy()
+    )  # fmt: skip
 
     def __init__(
         self,
