@@ -52,6 +52,19 @@ def test_single_texts_are_the_libraries(text: str, references: list[str]) -> Non
         assert METRICS[name].item(text, references) == float(text in references)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(METRICS) if type(METRICS[name]).__module__.endswith("overlap")]
+)
+@given(text=WORDS, reference=WORDS.filter(str.isascii).filter(bool))
+@often
+def test_nothing_is_better_than_the_reference(name: str, text: str, reference: str) -> None:
+    metric = METRICS[name]
+    own, best = metric.item(text, [reference]), metric.item(reference, [reference])
+    if metric.higher_is_better is None or own is None or best is None:
+        return
+    assert own <= best + 1e-9 if metric.higher_is_better else own >= best - 1e-9
+
+
 @given(WORDS, SEVERAL)
 @often
 def test_rouge_l_is_rouge_scores(text: str, references: list[str]) -> None:

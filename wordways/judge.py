@@ -78,7 +78,7 @@ class Judge:
 
         return {
             "unit": JUDGED[name].unit,
-            "higher_is_better": False,
+            "higher_is_better": None,  # texts that repeat themselves have less than the data's own
             "items": column(own),
             "data": column(real),
             "data_statistics": rows(real),

@@ -13,7 +13,9 @@ class Metric(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    higher_is_better: ClassVar[bool]
+    higher_is_better: ClassVar[bool | None]
+    """None where neither is: what is best is a number in between, as the data's own. No row is marked the best then."""
+
     pooled: ClassVar[bool]
     """True where a set's value is not the mean of its items' values."""
 

@@ -23,7 +23,7 @@ class Distinct1(BySet):
 
     name = "distinct_1"
     unit = "share"
-    higher_is_better = True
+    higher_is_better = None
     pooled = True
     beside_data = True
     order: ClassVar[int] = 1
@@ -57,7 +57,7 @@ class SelfBleu(BySet):
 
     name = "self_bleu"
     unit = "BLEU"
-    higher_is_better = False
+    higher_is_better = None
     pooled = False
     beside_data = True
 
@@ -101,6 +101,7 @@ class UnigramEntropy(Mean):
 
     name = "unigram_entropy"
     unit = "bits"
+    higher_is_better = None
     beside_data = True
 
     def item(self, text: str, references: Sequence[str]) -> float | None:

@@ -64,7 +64,7 @@ class LengthRatio(ByItem):
 
     name = "length_ratio"
     unit = "ratio"
-    higher_is_better = False  # 1 is best; texts too long are the commoner fault of a canvas that must be filled
+    higher_is_better = None  # 1 is best
     pooled = True
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
