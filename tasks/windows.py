@@ -53,6 +53,8 @@ class Windows(RealText):
             check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
         self.unit, self.pieces = unit, pieces
+        # its subset's name, without a version, or that of the folder its one file is published in
+        self.corpus = re.sub(r"(-raw)?-v\d+$", "", subset) if subset else name.split("/")[-2:][0]
 
     @abstractmethod
     def example(self, split: Split, number: int) -> Example:
@@ -64,19 +66,14 @@ class Windows(RealText):
             yield self.example(split, number)
             number += 1
 
-    @property
-    def called(self) -> str:
-        """The set's name: its subset's, without a version, or that of the folder its one file is published in."""
-        return re.sub(r"(-raw)?-v\d+$", "", self.subset) if self.subset else self.name.split("/")[-2:][0]
-
     def load(self, split: Split) -> Any:
         if self.data is not None:
-            folder = home(self.data, self.called)
+            folder = home(self.data, self.corpus)
             lone = sorted(folder.glob("*.txt")) if not (folder / "train.txt").is_file() else []
             lone = [path for path in lone if path.name != "SOURCE.txt"]
             if len(lone) != 1:
                 return filled(
-                    read_file("text", "data", find(folder, self.called, f"{split}.txt")), f"data={folder}: {split}"
+                    read_file("text", "data", find(folder, self.corpus, f"{split}.txt")), f"data={folder}: {split}"
                 )
             return share(read_file("text", "data", lone[0]), split, f"data={lone[0]}")
         if self.name.endswith(".txt"):

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from tasks.metrics.judged import JUDGED
 from tasks.windows import Windows
 from wordways.__main__ import compose_cells, main
 from wordways.record import Record
+from wordways.rows import task_names
 from wordways.run import Cell, run_cell
 from wordways.text import EOS, MASK, Kept, Text, build_text
 
@@ -432,6 +434,26 @@ def test_the_local_corpora_are_the_published_ones(shared: Path) -> None:
         assert sum(len(line.split()) + 1 for (line,) in words.rows(split)) == tokens
     characters: Any = cell("task=continuation_characters", f"task.data={shared / 'data' / 'tinyshakespeare'}").task
     assert len(characters.vocabulary()) == 65
+
+
+def test_tasks_on_several_corpora_go_by_their_names(tmp_path: Path) -> None:
+    done = Record("", "ok", "", {}, {}, {}, {}, [], {}, None, [], None, [])
+
+    def called(*names: str) -> list[str]:
+        folders = {name: tmp_path / name for name in names}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
+        configs = [made(name, folder).config for name, folder in folders.items()]
+        return list(task_names([replace(done, config=config) for config in configs]).values())
+
+    assert called("continuation") == ["continuation"]
+    assert called("continuation", "continuation_characters") == [
+        "continuation_wikitext-2", "continuation_tinyshakespeare",
+    ]  # fmt: skip
+    assert called("infilling", "infilling_fim") == ["infilling_formspan", "infilling_formfim"]
+    assert called("infilling", "infilling_fim", "infilling_characters", "infilling_characters_fim") == [
+        f"infilling_{corpus}_form{form}" for corpus in ("wikitext-2", "tinyshakespeare") for form in ("span", "fim")
+    ]
 
 
 @pytest.mark.parametrize("name", ["infilling", "infilling_characters"])

@@ -142,6 +142,14 @@ def module(node: Mapping[str, Any]) -> str:
     return node["_target_"].split(".")[-2]
 
 
+def corpus_of(node: Mapping[str, Any]) -> str | None:
+    """None also where this version does not know the task as it was set."""
+    try:
+        return task_of(canonical(node)).corpus
+    except SettingError:
+        return None
+
+
 @lru_cache(maxsize=4096)
 def theory_of(node: str, setting: Setting) -> Theory | None:
     """None also where this version does not know the task as it was set: `strangers` names it."""

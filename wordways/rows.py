@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from wordways.oracles import module
+from wordways.oracles import corpus_of, module
 from wordways.record import Record, canonical, digest
 from wordways.stats import Interval, mean
 
@@ -84,25 +84,35 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 def task_names(records: Sequence[Record]) -> dict[str, str]:
     """From a task's settings to its name, fit for a file: list_operations, or list_operations_n10 beside another.
 
-    Where one setting tells all rivals apart its shortest is enough.
+    Tasks on different corpora are told apart by these first. Where one setting is enough its shortest is taken.
     """
     settings = {canonical(record.config["task"]): record.config["task"] for record in records}
+    flats = {key: {"corpus": str(corpus_of(node)), **flatten(node)} for key, node in settings.items()}
     names = {}
     for key, node in settings.items():
-        rivals = [flatten(other) for other in settings.values() if module(other) == module(node)]
-        telling = {name: len({rival.get(name) for rival in rivals}) for name in flatten(node)}
-        enough = [name for name, kinds in telling.items() if kinds == len(rivals) > 1]
+        rivals = [flats[other] for other, its in settings.items() if module(its) == module(node)]
+        of_corpora = {
+            flat["corpus"]: [rival for rival in rivals if rival["corpus"] == flat["corpus"]] for flat in rivals
+        }
+        telling = ["corpus"] * (len(of_corpora) > 1)
+        telling += [name for name in flats[key] if any(differ(name, alike) for alike in of_corpora.values())]
+        enough = [name for name in telling if len({rival.get(name) for rival in rivals}) == len(rivals) > 1]
         shortest = sorted(enough, key=lambda name: len(name + "".join(str(rival.get(name)) for rival in rivals)))[:1]
-        told_by = shortest or [name for name, kinds in telling.items() if kinds > 1]
-        parts = [told(name, flatten(node)[name]).replace("=", "") for name in told_by]
+        parts = [told(name, flats[key][name]).replace("=", "") for name in shortest or telling]
         name = re.sub(r"[^\w-]+", "_", "_".join([module(node), *parts]))
         names[key] = name if len(name) <= LONGEST else f"{name[:LONGEST]}_{digest(name)[:4]}"
     return names
 
 
+def differ(name: str, settings: Sequence[Mapping[str, str]]) -> bool:
+    return len({flat.get(name) for flat in settings}) > 1
+
+
 def told(path: str, value: str) -> str:
-    """A setting in a name: its last part and its value; of a class what it is for, and its own name alone."""
+    """A setting in a name: its last part and its value; a corpus alone; of a class what it is for, and its name."""
     *parents, name = path.split(".")
+    if path == "corpus":
+        return value
     if name != "_target_":
         return f"{name}={value}"
     return "=".join([*parents[-1:], value.rpartition(".")[2]])
