@@ -47,8 +47,10 @@ def prefix(start: int) -> AttentionRule:
     return lambda query_BQ1, key_11L: key_11L <= query_BQ1.clamp(min=start - 1)
 
 
-def prompt_apart(start: int) -> AttentionRule:
+def prompt_apart(start: Tensor | int) -> AttentionRule:
     """The prompt sees itself; what is written sees everything: an encoder and a decoder in one stack.
+
+    start: where writing begins, or (B, 1, 1) where rows begin apart.
 
       p p w w
     p x x . .

@@ -79,10 +79,14 @@ class Canvas:
 
         Raises ValueError where rows begin at different columns.
         """
-        first_B = self.holes_BL.byte().argmax(1)
+        first_B = self.starts()
         if bool((first_B != first_B[0]).any()):
             raise ValueError("canvas: the rows' holes begin at different columns")
         return int(first_B[0])
+
+    def starts(self) -> Tensor:
+        """The column at which each row's writing begins, (B,)."""
+        return self.holes_BL.byte().argmax(1)
 
 
 class Noise(Protocol):

@@ -60,7 +60,7 @@ class Parallel(Paradigm):
         self.hide = {"vanilla": self.hide_all, "cmlm": self.hide_some, "glancing": self.hide_unknown}[training]
 
     def rule(self, canvas: Canvas) -> AttentionRule:
-        return prompt_apart(canvas.start())
+        return prompt_apart(canvas.starts()[:, None, None])
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         at_BH, real_BH = canvas.hole_positions()
@@ -98,20 +98,21 @@ class Parallel(Paradigm):
         """Logits of all holes with some of them hidden, and of the text's length, read off the prompt's last token."""
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         ids_BL = canvas.ids_BL.scatter(1, at_BH, truth_BH.masked_fill(hidden_BH, self.vocabulary.mask))
-        want_BW = torch.cat((torch.full_like(at_BH[:, :1], canvas.start() - 1), at_BH), dim=1)
+        want_BW = torch.cat((canvas.starts()[:, None] - 1, at_BH), dim=1)
         logits_BWV = self.backbone(ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=want_BW)
         return logits_BWV[:, 1:], logits_BWV[:, 0]
 
     def cut_to_predicted(self, canvas: Canvas) -> Canvas:
         """One call over the prompt; id n in the vocabulary is the class of length n. What is cut holds end tokens."""
-        start, holes_B = canvas.start(), canvas.holes_BL.sum(1)
-        prompt_BQ, pad_BQ = canvas.ids_BL[:, :start], canvas.pad_BL[:, :start]
-        last_B1 = torch.full_like(prompt_BQ[:, :1], start - 1)
+        start_B1, holes_B = canvas.starts()[:, None], canvas.holes_BL.sum(1)
+        longest = int(start_B1.max())
+        prompt_BQ = canvas.ids_BL[:, :longest]
+        pad_BQ = canvas.pad_BL[:, :longest] | (torch.arange(longest, device=start_B1.device) >= start_B1)
         if int(holes_B.max()) >= self.vocabulary.size:
             raise ValueError(
                 f"decoder.length=predicted: {self.vocabulary.size} ids cannot name {int(holes_B.max())} holes"
             )
-        logits_BV = self.backbone(prompt_BQ, self.rule(canvas), pad_BL=pad_BQ, want_BW=last_B1)[:, 0]
+        logits_BV = self.backbone(prompt_BQ, self.rule(canvas), pad_BL=pad_BQ, want_BW=start_B1 - 1)[:, 0]
         possible_BV = torch.arange(logits_BV.shape[1], device=logits_BV.device) <= holes_B[:, None]
         length_B = logits_BV.masked_fill(~possible_BV, -torch.inf).argmax(1)
         cut_BL = canvas.holes_BL & (canvas.holes_BL.cumsum(1) > length_B[:, None])

@@ -54,6 +54,25 @@ def test_same_seed_same_text_whatever_the_batch(preset: str) -> None:
     assert torch.equal(decoded(paradigm, backwards, NAMES[::-1]).flip(0), together)
 
 
+def test_rows_whose_holes_begin_apart_are_as_they_are_alone(preset: str) -> None:
+    """Text behind the holes, and padding behind that: decoded, and scored, like the row by itself."""
+    paradigm = tiny(preset)
+    if "span" not in paradigm.fills:
+        pytest.skip("writes to the right only")
+    prompts, counts, behind = ([3, 4, 5, 1], [1], [9, 1]), (2, 4, 3), ([6], [7, 8, 3], [])
+    lines = [[*prompt, *[VOCABULARY.mask] * count, *rest] for prompt, count, rest in zip(prompts, counts, behind)]  # noqa: B905
+    width = max(map(len, lines))
+    ids_BL = torch.tensor([line + [VOCABULARY.pad] * (width - len(line)) for line in lines])
+    canvas = Canvas(ids_BL, ids_BL == VOCABULARY.mask, ids_BL == VOCABULARY.pad)
+    together = decoded(paradigm, canvas, NAMES)
+    written = Canvas(ids_BL.where(~canvas.holes_BL, 3 + torch.arange(width) % 8), canvas.holes_BL, canvas.pad_BL)
+    law_B = paradigm.log_likelihood(written, noise(*NAMES)).nats_B
+    for row, name in enumerate(NAMES):
+        alone = row_of(canvas, row)
+        assert torch.equal(decoded(paradigm, alone, [name])[alone.holes_BL], together[row][canvas.holes_BL[row]])
+        torch.testing.assert_close(paradigm.log_likelihood(row_of(written, row), noise(name)).nats_B, law_B[row, None])
+
+
 def test_another_seed_another_text_where_anything_is_drawn(preset: str) -> None:
     paradigm = sampling(preset)
     canvas = suffix_canvas([[3, 4, 5, 1]] * 8, 6)

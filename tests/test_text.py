@@ -112,6 +112,18 @@ def test_an_instruction_behind_the_answer_makes_a_span() -> None:
     assert canvas.holes_BL[0].tolist() == [False] * 7 + [True] * 6 + [False] * 2
 
 
+def test_what_has_text_behind_its_holes_is_padded_behind_that() -> None:
+    text = lists("after")
+    rows = text.encode([Example("", "a b", "c", "d"), Example("", "a", "b c", "d d"), Example("", "a b c", "d", "")])
+    canvas = text.truth(rows, [True] * 3)
+    assert canvas.ids_BL.shape[1] == max(len(row.prompt) + len(row.target) + len(row.suffix) for row in rows)
+    assert canvas.starts().tolist() == [len(row.prompt) for row in rows]
+    for row, ids, pad in zip(rows, canvas.ids_BL, canvas.pad_BL, strict=True):
+        whole = [*row.prompt, *row.target, *row.suffix]
+        assert ids.tolist() == whole + [PAD] * (len(ids) - len(whole))
+        assert pad.tolist() == [False] * len(whole) + [True] * (len(ids) - len(whole))
+
+
 def test_texts_come_back_as_they_went_in(text: Text) -> None:
     for prompt, target in SAID:
         row = text.encode([Example("", prompt, target)])[0]

@@ -1,10 +1,12 @@
 """Between a task's text and a paradigm's canvas: the tokenizer, the layout, the endless stream of training batches.
 
-A row is [padding | prompt, end token | holes | suffix | padding]; to fill in the middle from left to right (Bavarian
-et al., 2022), [padding | prompt, end token, suffix, end token | holes | padding]. Where targets have their own lengths,
-the holes of a canvas are as many as there is room for, and text that is shorter is followed by end tokens up to the
-last hole. In training every other example instead gets exactly as many holes as it has tokens, so that one set of
-weights can be decoded both ways: deciding the length itself, or being told it.
+A row is [padding | prompt, end token | holes | padding], so that what writes to the right begins in one column; to fill
+in the middle from left to right (Bavarian et al., 2022), [padding | prompt, end token, suffix, end token | holes |
+padding]. Holes inside a text are for what sees both sides, which needs no such column: [prompt, end token | holes |
+suffix | padding]. Where targets have their own lengths, the holes of a canvas are as many as there is room for, and
+text that is shorter is followed by end tokens up to the last hole. In training every other example instead gets exactly
+as many holes as it has tokens, so that one set of weights can be decoded both ways: deciding the length itself, or
+being told it.
 """
 
 import functools
@@ -97,15 +99,15 @@ class Text:
         return self.lay(rows, [[MASK] * tokens for _ in rows])
 
     def lay(self, rows: Sequence[Encoded], holes: Sequence[list[int]]) -> Canvas:
-        start = max(len(row.prompt) for row in rows)
-        width = start + max(len(hole) + len(row.suffix) for row, hole in zip(rows, holes, strict=True))
+        start = max(len(row.prompt) for row in rows) if self.task.holes == "suffix" else 0
         ids, kinds = [], []
         for row, hole in zip(rows, holes, strict=True):
-            before, after = start - len(row.prompt), width - start - len(hole) - len(row.suffix)
-            ids.append([PAD] * before + row.prompt + hole + row.suffix + [PAD] * after)
-            kinds.append([2] * before + [0] * len(row.prompt) + [1] * len(hole) + [0] * len(row.suffix) + [2] * after)
-        kind_BL = torch.tensor(kinds)
-        return Canvas(torch.tensor(ids), kind_BL == 1, kind_BL == 2)
+            before = max(0, start - len(row.prompt))
+            ids.append([PAD] * before + row.prompt + hole + row.suffix)
+            kinds.append([2] * before + [0] * len(row.prompt) + [1] * len(hole) + [0] * len(row.suffix))
+        width = max(map(len, ids))
+        kind_BL = torch.tensor([row + [2] * (width - len(row)) for row in kinds])
+        return Canvas(torch.tensor([row + [PAD] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
 
     def useful(self, ids_L: Tensor, holes_L: Tensor) -> list[int]:
         """What was written before the first end token."""
