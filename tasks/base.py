@@ -108,7 +108,7 @@ class Task(ABC):
     generated: ClassVar[bool]
     """Training examples never end and are made from their number; otherwise they are a data set, read in epochs."""
 
-    corpus: str | None = None
+    corpus: str = ""
     """The set its texts come from, in a word, where tasks of its kind read several."""
 
     language: str = "en"

@@ -142,12 +142,12 @@ def module(node: Mapping[str, Any]) -> str:
     return node["_target_"].split(".")[-2]
 
 
-def corpus_of(node: Mapping[str, Any]) -> str | None:
-    """None also where this version does not know the task as it was set."""
+def corpus_of(node: Mapping[str, Any]) -> str:
+    """Empty also where this version does not know the task as it was set."""
     try:
         return task_of(canonical(node)).corpus
     except SettingError:
-        return None
+        return ""
 
 
 @lru_cache(maxsize=4096)

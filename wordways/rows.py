@@ -87,7 +87,7 @@ def task_names(records: Sequence[Record]) -> dict[str, str]:
     Tasks on different corpora are told apart by these first. Where one setting is enough its shortest is taken.
     """
     settings = {canonical(record.config["task"]): record.config["task"] for record in records}
-    flats = {key: {"corpus": str(corpus_of(node)), **flatten(node)} for key, node in settings.items()}
+    flats = {key: {"corpus": corpus_of(node), **flatten(node)} for key, node in settings.items()}
     names = {}
     for key, node in settings.items():
         rivals = [flats[other] for other, its in settings.items() if module(its) == module(node)]
