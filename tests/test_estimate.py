@@ -35,13 +35,15 @@ def test_seeds_are_of_one_kind_and_decoders_are(tmp_path: Path) -> None:
     assert k1.training_key == k2.training_key
 
 
-def test_what_cannot_be_trained_costs_nothing(tmp_path: Path) -> None:
+def test_what_cannot_be_trained_is_not_waited_for(tmp_path: Path) -> None:
     """An autoregressive model fills no span; its record will say so."""
-    spans = [
-        cell("paradigm=autoregressive", f"seed={seed}", *SMALL, "task.instruction=after", f"results={tmp_path}")
-        for seed in (0, 1)
-    ]
-    assert "about 0 s of training" in announcement(spans)
+
+    def spans(preset: str) -> list[Cell]:
+        own = (f"paradigm={preset}", *SMALL, "task.instruction=after", f"results={tmp_path}")
+        return [cell(*own, f"seed={seed}") for seed in (0, 1)]
+
+    assert announcement(spans("autoregressive")) == ""
+    assert announcement(spans("autoregressive") + spans("diffusion_k1")).startswith("4 of 4 cells to run, 2 trainings")
 
 
 def test_minutes() -> None:

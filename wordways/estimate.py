@@ -22,9 +22,11 @@ def announcement(cells: Sequence[Cell]) -> str:
     for cell in trainings.values():
         if kind(cell) not in seconds:
             seconds[kind(cell)] = cell.train.steps * step_seconds(cell)
-    each = [seconds[kind(cell)] for cell in trainings.values()]
+    each = [taken for cell in trainings.values() if (taken := seconds[kind(cell)])]
+    if len(each) < 2:  # the others cannot be trained
+        return ""
     return (
-        f"{len(waiting)} of {len(cells)} cells to run, {len(trainings)} trainings: about {minutes(sum(each))} "
+        f"{len(waiting)} of {len(cells)} cells to run, {len(each)} trainings: about {minutes(sum(each))} "
         f"of training, the longest {minutes(max(each))}; measuring comes on top"
     )
 
