@@ -120,6 +120,21 @@ def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: 
     complaints(browser)
 
 
+def test_its_numbers_are_the_tables(browser: Chrome, page: Path) -> None:
+    """To the last decimal: a number has one way to be written."""
+    visit(browser, page)
+    task = browser.execute_script("return document.getElementById('task').value")
+    lines = [line for line in (page.parent / f"quality_{task}.md").read_text().splitlines() if line.startswith("|")]
+    heads, _, *rows = [[re.sub(r"</?u>|\*\*", "", cell).strip() for cell in line.split("|")[1:-1]] for line in lines]
+    shown = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]
+    labels = column(browser, 1)
+    assert sorted(labels) == sorted(row[0] for row in rows)
+    for number, head in enumerate(heads[1:], 1):
+        cells = dict(zip(labels, column(browser, shown.index(head) + 1), strict=True))
+        for row in rows:
+            assert cells[row[0]].split(" [")[0] == row[number].split(" [")[0], (row[0], head)
+
+
 def test_a_heading_sorts_by_mouse_and_by_key(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     heads = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]

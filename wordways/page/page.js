@@ -35,7 +35,6 @@ function round(value, digits = 3) {
   }
   return String(Number(value.toPrecision(digits)));
 }
-const share = (value, unit) => (unit === "share" ? value.toFixed(3) : round(value));
 function colour(paradigm) {
   const base = D.colours[paradigm] || "#777777";
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(base.slice(at, at + 2), 16));
@@ -132,8 +131,8 @@ function headlineColumns() {
     cell: (row) => {
       const found = qualityOf(row, column.name);
       if (!found) return ["–"];
-      const [value, low, high, theory, holds] = found, half = share((high - low) / 2, column.unit);
-      const parts = [el("span", { className: row.marks[column.name] || "" }, share(value, column.unit)), el("span", { className: "of" }, ` ±${half}`)];
+      const [value, low, high, theory, holds] = found, shown = (number) => number.toFixed(column.digits);
+      const parts = [el("span", { className: row.marks[column.name] || "" }, shown(value)), el("span", { className: "of" }, ` ±${shown((high - low) / 2)}`)];
       if (theory !== undefined && theory !== null) {
         parts.push(el("span", { className: holds ? "of" : "miss", title: "what theory demands" }, ` [${round(theory, 4)}]${holds ? "" : " ✗"}`));
       }

@@ -16,7 +16,7 @@ from wordways.oracles import lines_of, module
 from wordways.record import Record, canonical
 from wordways.rows import Row, colours, flatten
 from wordways.stats import Interval
-from wordways.tables import Measure, Table, metrics_of, quality_columns, speed_measures
+from wordways.tables import Measure, Table, digits_of, metrics_of, quality_columns, speed_measures
 
 ROOM = {
     "players": 800_000,
@@ -153,7 +153,12 @@ def numbers(interval: Interval | None, scale: float = 1) -> list[float] | None:
 def column_entries(group: Sequence[Row]) -> list[dict[str, Any]]:
     scores = metrics_of(group)
     return [
-        {"name": heading, "unit": scores[metric]["unit"], "up": scores[metric]["higher_is_better"]}
+        {
+            "name": heading,
+            "unit": scores[metric]["unit"],
+            "digits": digits_of(scores[metric]),
+            "up": scores[metric]["higher_is_better"],
+        }
         for heading, metric, _ in quality_columns(group)
     ]
 
