@@ -16,6 +16,7 @@ import yaml
 from conftest import CONF, ROOT, SMALL
 
 from wordways.__main__ import main, one_line
+from wordways.command import interruptible
 from wordways.record import read_records
 
 COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
@@ -110,9 +111,27 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     kept, refused = read_records(cells.parent)
     assert not refused
     assert 1 <= len(kept) < 6
-    assert running.returncode == 130
+    assert running.returncode == 130, errors
     assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 cells are finished and kept"
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
+
+
+def clear_up() -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        raise AttributeError("clearing up")
+
+
+def test_whatever_comes_after_ctrl_c_is_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library that is interrupted may raise something else; nothing else is taken for an interruption."""
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit, match="130"), interruptible("wordways", lambda: "all is well"):
+        clear_up()
+    assert capsys.readouterr().err == "wordways: interrupted; all is well\n"
+    with pytest.raises(AttributeError, match="alone"), interruptible("wordways"):
+        raise AttributeError("alone")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 TASKS = ", ".join(sorted(path.stem for path in (CONF / "task").glob("*.yaml")))

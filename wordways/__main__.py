@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from wordways.command import interruptible
 from wordways.estimate import announcement
 from wordways.record import valid_record, write_atomically
 from wordways.run import Cell, check_cell, run_cell
@@ -33,24 +34,26 @@ def main() -> None:
     if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
         job()  # --help, --cfg, --info and hydra's other questions
         return
-    try:
-        cells = compose_cells([argument for argument in arguments if not argument.startswith("-")])
-        results = Path(cells[0].run.results)
-        for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
-            check_writable(Path(folder))
-        for folder in {cell.run.results for cell in cells}:
-            note_command(Path(folder), arguments, cells)
-    except SettingError as error:
-        sys.exit(refuse(error))
-    try:
+    cells: list[Cell] = []
+
+    def state() -> str:
+        done = sum(valid_record(Path(cell.run.results), cell.id) is not None for cell in cells)
+        return f"{done} of {len(cells)} cells are finished and kept" if cells else "nothing was begun"
+
+    with interruptible("wordways", state):
+        try:
+            cells += compose_cells([argument for argument in arguments if not argument.startswith("-")])
+            results = Path(cells[0].run.results)
+            for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
+                check_writable(Path(folder))
+            for folder in {cell.run.results for cell in cells}:
+                note_command(Path(folder), arguments, cells)
+        except SettingError as error:
+            sys.exit(refuse(error))
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         job()
         finish(cells, results)
-    except KeyboardInterrupt:
-        done = sum(valid_record(Path(cell.run.results), cell.id) is not None for cell in cells)
-        print(f"\nwordways: interrupted; {done} of {len(cells)} cells are finished and kept", file=sys.stderr)
-        sys.exit(130)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
