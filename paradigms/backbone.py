@@ -92,7 +92,7 @@ class Backbone(nn.Module):
         if embedding <= 0:
             raise ValueError(f"embedding={embedding}: must be above 0")
         self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
-        self.embed = nn.Embedding(vocabulary_size, width)
+        self.embed = nn.Embedding.from_pretrained(torch.empty(vocabulary_size, width), freeze=False)  # see initialise
         self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
 

@@ -1,8 +1,11 @@
 """What the tests share: small models, tiny tasks, all that can be discovered in conf/, shared data if it is there."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -10,11 +13,13 @@ from hydra.core.hydra_config import HydraConfig
 
 from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Paradigm, Vocabulary
+from wordways import run
 from wordways.__main__ import CONF, cell_of
 from wordways.noise import SeededNoise
 from wordways.run import Cell
 
 torch.set_num_threads(1)  # small tensors, and other tests beside these
+run.VALID_ITEMS = 32  # a few steps of training need no more
 ROOT = CONF.parent
 SHARED = ROOT.parent / "shared"
 CPU = torch.device("cpu")
@@ -34,6 +39,11 @@ def cell(*overrides: str) -> Cell:
         return cell_of(config)
 
 
+@functools.cache
+def paradigm_node(*overrides: str) -> dict[str, Any]:
+    return cell(*overrides).nodes["paradigm"]
+
+
 def tiny_backbone(seed: int = 0, vocabulary: Vocabulary = VOCABULARY, dtype: torch.dtype = torch.float64) -> Backbone:
     """Every weight random, branch outputs included, so that no path is silent."""
     backbone = Backbone(vocabulary.size, layers=2, width=16, heads=2, hidden=24)
@@ -48,7 +58,7 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
     """The paradigm a preset describes, over a tiny random backbone."""
     from wordways.settings import build
 
-    node = cell(f"paradigm={preset}", *QUICK.get(preset, []), *overrides).nodes["paradigm"]
+    node = paradigm_node(f"paradigm={preset}", *QUICK.get(preset, []), *overrides)
     paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
     return paradigm.eval()
 
@@ -95,6 +105,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not there: it belongs to the developers, not to the product")
     return SHARED
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports whose figures are not saved, which takes longer than all the rest of them."""
+    monkeypatch.setattr("wordways.plots.save", lambda figure, path: plt.close(figure))
 
 
 @pytest.fixture(params=PRESETS)

@@ -235,7 +235,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     return records
 
 
-def test_from_run_to_report(made: list[Record], tmp_path: Path) -> None:
+def test_from_run_to_report(made: list[Record], tmp_path: Path, undrawn: None) -> None:
     for record in made:
         assert parse_record("", canonical(json.loads(canonical(record.__dict__))).encode()).scores == record.scores
         assert record.scores["bertscore"]["items"] == record.scores["accuracy"]["items"]

@@ -129,7 +129,7 @@ def test_lines_are_one_and_steer_nothing() -> None:
     assert one_line("a\r\nb\u2028c\x1b[2J\u202e") == "a b c[U+001B][2J[U+202E]"
 
 
-def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: Path) -> None:
+def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: Path, undrawn: None) -> None:
     shutil.copytree(results, tmp_path / "old", ignore=shutil.ignore_patterns("report"))
     first, second, third, *_ = sorted((tmp_path / "old" / "cells").iterdir())
     first.write_text(first.read_text().replace('"schema":1', '"schema":0'))
@@ -151,7 +151,7 @@ def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: P
     ],
 )
 def test_a_task_this_version_does_not_know_has_numbers_and_no_theory(
-    results: Path, tmp_path: Path, task: dict[str, object], reason: str
+    results: Path, tmp_path: Path, task: dict[str, object], reason: str, undrawn: None
 ) -> None:
     record = next(record for record in read_records(results)[0] if record.status == "ok")
     write_record(tmp_path, replace(record, config={**record.config, "task": {**record.config["task"], **task}}))

@@ -22,7 +22,7 @@ from wordways.run import Cell, run_cell, text_of
 from wordways.settings import SettingError
 
 BRIEF = (
-    "backbone=nano", "train.steps=12", "train.batch=8", "measure.items=4", "measure.batches=[1]", "measure.timed=1",
+    "backbone=nano", "train.steps=4", "train.batch=8", "measure.items=4", "measure.batches=[1]", "measure.timed=1",
     "measure.lengths=[]", "measure.repeats=2", "measure.likelihood_items=2", "progress=false",
 )  # fmt: skip
 EXAMPLES = [
@@ -37,7 +37,7 @@ def real(folder: Path, task: str, *overrides: str, preset: str = "autoregressive
         data.mkdir(parents=True)
         MADE[task](data)
     places = (f"task.data={data}", f"results={folder / 'results'}", f"checkpoints={folder / 'checkpoints'}")
-    return cell(f"paradigm={preset}", f"task={task}", *SMALLER.get(task, []), *BRIEF, *places, *overrides)
+    return cell(f"paradigm={preset}", f"task={task}", *SMALLER[task.removesuffix("_fim")], *BRIEF, *places, *overrides)
 
 
 def judge_of(folder: Path, change: str = "random", paradigm: str = "autoregressive_prefix") -> Judge:
@@ -122,10 +122,10 @@ def test_judge_must_know_its_law(paradigm: str, tmp_path: Path) -> None:
         judge_of(tmp_path, paradigm=paradigm)
 
 
-@pytest.mark.parametrize("task", ["continuation", "infilling", "infilling_characters_fim"])
-def test_every_row_is_judged_by_the_same_judge(task: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["continuation", "infilling_fim"])
+def test_every_row_is_judged_by_the_same_judge(task: str, tmp_path: Path, undrawn: None) -> None:
     records: list[Record] = []
-    for preset, seed in (("autoregressive_prefix", 0), ("parallel", 1), ("parallel", 0), ("diffusion_s10", 0)):
+    for preset, seed in (("autoregressive_prefix", 0), ("parallel", 1), ("diffusion_s10", 0)):
         records.append(run_cell(real(tmp_path, task, f"seed={seed}", preset=preset)))
     done = [record for record in records if record.status == "ok"]
     assert all(record.status != "failed" for record in records), [record.reason for record in records]

@@ -94,7 +94,7 @@ def test_it_needs_nothing_else(page: Path) -> None:
     assert "default-src 'none'" in html
 
 
-def test_the_same_records_make_the_same_bytes(page: Path) -> None:
+def test_the_same_records_make_the_same_bytes(page: Path, undrawn: None) -> None:
     before = page.read_bytes()
     write_report(page.parent.parent)
     assert page.read_bytes() == before
@@ -226,7 +226,7 @@ def test_a_token_tells_what_else_was_likely(browser: Chrome, page: Path) -> None
     assert shares == sorted(shares, reverse=True)
 
 
-def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path) -> None:
+def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path, undrawn: None) -> None:
     record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "autoregressive")
     holes = len(record.replay[0]["start"])
     calls = [
@@ -287,8 +287,7 @@ def hostile(record: Record) -> Record:
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")
-def test_nothing_in_a_record_becomes_markup(browser: Chrome, results: Path, tmp_path: Path) -> None:
+def test_nothing_in_a_record_becomes_markup(browser: Chrome, results: Path, tmp_path: Path, undrawn: None) -> None:
     folder = tmp_path / "<b>&'\""
     for record in read_records(results)[0]:
         if record.status == "ok":

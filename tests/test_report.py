@@ -252,7 +252,7 @@ def test_the_command_needs_no_torch_and_prints_json_lines(copy: Path) -> None:
     assert (empty.returncode, empty.stderr) == (2, f"wordways-report: {copy.parent}: holds no cells folder\n")
 
 
-def test_damaged_records_are_named_and_the_rest_is_reported(copy: Path) -> None:
+def test_damaged_records_are_named_and_the_rest_is_reported(copy: Path, undrawn: None) -> None:
     path = sorted((copy / "cells").iterdir())[0]
     path.write_text(path.read_text()[:500])
     shown = write_report(copy)
@@ -260,7 +260,7 @@ def test_damaged_records_are_named_and_the_rest_is_reported(copy: Path) -> None:
     assert "parallel" in shown
 
 
-def test_hostile_names_are_escaped(copy: Path) -> None:
+def test_hostile_names_are_escaped(copy: Path, undrawn: None) -> None:
     hostile = r"a_b & 50% $x$ {y} ~ ^ \input{z} | <script>"
     record = ok(copy)[0]
     write_record(copy, replace(record, config={**record.config, "preset": hostile}))
@@ -295,7 +295,7 @@ def test_latex_is_booktabs(copy: Path) -> None:
     assert isinstance(quality_table(rows), Table)
 
 
-def test_tasks_with_other_settings_have_tables_of_their_own(copy: Path) -> None:
+def test_tasks_with_other_settings_have_tables_of_their_own(copy: Path, undrawn: None) -> None:
     record = next(r for r in ok(copy) if r.config["preset"] == "parallel")
     other = replace(record, cell="0" * 16, config={**record.config, "task": {**record.config["task"], "n": 5}})
     rows = rows_of([*ok(copy), other])

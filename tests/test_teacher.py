@@ -107,7 +107,7 @@ def test_cost_of_the_teacher_is_counted_apart(tmp_path: Path) -> None:
     assert "teacher_flops" not in plain.budgets
 
 
-def test_report_says_who_was_taught_and_gives_no_theory(tmp_path: Path) -> None:
+def test_report_says_who_was_taught_and_gives_no_theory(tmp_path: Path, undrawn: None) -> None:
     """What theory demands is about the data, not about what a teacher makes of them."""
     records = [run_cell(distilled(tmp_path, preset=name)) for name in ("parallel_distilled", "parallel")]
     write_report(tmp_path / "results")
