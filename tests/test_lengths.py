@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from conftest import QUICK, SMALL, cell, noise, tiny_backbone
+from conftest import QUICK, SMALL, cell, noise, paradigm_node, tiny_backbone
 from test_derive import RECORD, value
 
 from paradigms.base import Length, Paradigm
@@ -79,7 +79,7 @@ def asked(pairs: Path) -> list[str]:
 
 def where(preset: str) -> str | None:
     """The setting that chooses a preset's mode, where it has one."""
-    decoder = cell(f"paradigm={preset}").nodes["paradigm"]["decoder"]
+    decoder = paradigm_node(f"paradigm={preset}")["decoder"]
     at = "paradigm.decoder.first" if "first" in decoder else "paradigm.decoder"
     return f"{at}.length" if "length" in decoder.get("first", decoder) else None
 
@@ -88,18 +88,18 @@ def paradigm_of(node: Mapping[str, Any], text: Text) -> Paradigm:
     return build(node, "paradigm", vocabulary=text.vocabulary, backbone=tiny_backbone(0, text.vocabulary))
 
 
-def test_every_mode_does_what_it_says_or_is_refused(preset: str, text: Text, pairs: Path) -> None:
-    overrides, setting = [f"paradigm={preset}", *QUICK.get(preset, []), *asked(pairs)], where(preset)
+def test_every_mode_does_what_it_says_or_is_refused(preset: str, text: Text) -> None:
+    overrides, setting = [f"paradigm={preset}", *QUICK.get(preset, [])], where(preset)
     if setting is None:
-        paradigm = paradigm_of(cell(*overrides).nodes["paradigm"], text)
+        paradigm = paradigm_of(paradigm_node(*overrides), text)
         assert paradigm.length == "eos", "who has no choice ends its texts itself"
         return
     works = MODES if preset.startswith("parallel") else ("eos", "oracle", "fixed")
     for mode in set(MODES) - set(works):
         with pytest.raises(SettingError, match=rf"^{setting}={mode}: input should be 'eos', 'oracle' or 'fixed'$"):
-            cell(*overrides, f"{setting}={mode}")
+            paradigm_of(paradigm_node(*overrides, f"{setting}={mode}"), text)
     for mode in works:
-        paradigm = paradigm_of(cell(*overrides, f"{setting}={mode}").nodes["paradigm"], text)
+        paradigm = paradigm_of(paradigm_node(*overrides, f"{setting}={mode}"), text)
         assert paradigm.length == mode
         rows = text.encode(list(text.task.examples("test")))
         canvas = text.blank(rows, paradigm.length)

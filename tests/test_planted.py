@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from conftest import CPU, cell
+from conftest import CPU, paradigm_node
 from perfect import Perfect
 from torch import Tensor
 
@@ -35,7 +35,7 @@ def text_of(task: ListOperations, tmp_path: Any = None) -> Text:
 
 
 def perfect(preset: str, text: Text, *overrides: str) -> Paradigm:
-    node = cell(f"paradigm={preset}", *overrides).nodes["paradigm"]
+    node = paradigm_node(f"paradigm={preset}", *overrides)
     backbone: Any = Perfect(text, shifted=preset == "autoregressive")
     return build(node, "paradigm", vocabulary=text.vocabulary, backbone=backbone)
 
