@@ -4,6 +4,7 @@ import functools
 import gc
 from collections.abc import Callable
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ BACKBONES = sorted(path.stem for path in (CONF / "backbone").glob("*.yaml"))
 
 def pytest_collection_finish() -> None:
     """What is imported stays: the clock collects garbage before every measurement, and need not look at it again."""
+    import_module("hypothesis")  # asks for referrers as it is imported, and what is frozen has none
     gc.collect()
     gc.freeze()
 
