@@ -82,6 +82,7 @@ def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Pa
     assert "skipped: autoregressive, seed 0: autoregressive fills suffix holes; this task asks" in spans.stdout
 
 
+@pytest.mark.slow
 def test_two_cells_at_a_time_leave_what_one_at_a_time_leaves(tmp_path: Path, here) -> None:
     """One training that both cells want, and every draw, whoever runs it."""
     pair, kept = "paradigm=diffusion_k1,diffusion_k2", {}
