@@ -92,7 +92,8 @@ class Backbone(nn.Module):
         if embedding <= 0:
             raise ValueError(f"embedding={embedding}: must be above 0")
         self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
-        self.embed = nn.Embedding.from_pretrained(torch.empty(vocabulary_size, width), freeze=False)  # see initialise
+        unset = torch.empty(vocabulary_size, width)  # see initialise; a draw on the meta device imports all of dynamo
+        self.embed = nn.Embedding.from_pretrained(unset, freeze=False)
         self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
 

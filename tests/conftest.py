@@ -14,6 +14,7 @@ import torch
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from matplotlib.figure import Figure
 
 from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Paradigm, Vocabulary
@@ -68,18 +69,15 @@ def paradigm_node(*overrides: str) -> dict[str, Any]:
     return node
 
 
-def first_of_axes(arguments: list[str], but: str = "") -> list[str]:
-    """What arguments or their experiment sweep over, at its first value: one cell, or one for each value of `but`."""
-    names = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "experiment"]
-    files = [yaml.safe_load((CONF / "experiment" / f"{name}.yaml").read_text()) for name in names]
-    asked = {argument.partition("=")[0] for argument in arguments}
-    swept = [
-        f"{axis}={values}"
-        for f in files
-        for axis, values in f["hydra"]["sweeper"]["params"].items()
-        if axis not in asked
-    ]
-    return [a if a.startswith(f"{but}=") or "[" in a else a.partition(",")[0] for a in [*swept, *arguments]]
+def one_of_each_task(arguments: list[str]) -> list[str]:
+    """The arguments, and what else their experiment sweeps over at its first value."""
+    asked = {name: value for name, _, value in (argument.partition("=") for argument in arguments)}
+    if "experiment" not in asked:
+        return arguments
+    experiment = yaml.safe_load((CONF / "experiment" / f"{asked['experiment']}.yaml").read_text())
+    axes = experiment["hydra"]["sweeper"]["params"]
+    fixed = [f"{axis}={str(axes[axis]).partition(',')[0]}" for axis in axes.keys() - asked.keys() - {"task"}]
+    return [*arguments, *fixed]
 
 
 def tiny_backbone(seed: int = 0, vocabulary: Vocabulary = VOCABULARY, dtype: torch.dtype = torch.float64) -> Backbone:
@@ -147,8 +145,14 @@ def shared() -> Path:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports whose figures are not saved, which takes longer than all the rest of them; their captions stay."""
-    monkeypatch.setattr("wordways.plots.save", lambda figure, path: plt.close(figure))
+    """Reports whose figures are empty files: to draw them takes longer than all the rest of a report."""
+
+    def save(figure: Figure, path: Path) -> None:
+        plt.close(figure)
+        for ending in ("pdf", "svg", "png"):
+            path.with_name(f"{path.name}.{ending}").touch()
+
+    monkeypatch.setattr("wordways.plots.save", save)
 
 
 @pytest.fixture(params=PRESETS)

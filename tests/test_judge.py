@@ -122,10 +122,10 @@ def test_judge_must_know_its_law(paradigm: str, tmp_path: Path) -> None:
         judge_of(tmp_path, paradigm=paradigm)
 
 
-@pytest.mark.parametrize("task", ["continuation", "infilling_fim"])
+@pytest.mark.parametrize("task", ["continuation", "infilling", "infilling_characters_fim"])
 def test_every_row_is_judged_by_the_same_judge(task: str, tmp_path: Path, undrawn: None) -> None:
     records: list[Record] = []
-    for preset, seed in (("autoregressive_prefix", 0), ("parallel", 1), ("diffusion_s10", 0)):
+    for preset, seed in (("autoregressive_prefix", 0), ("parallel", 1), ("parallel", 0), ("diffusion_s10", 0)):
         records.append(run_cell(real(tmp_path, task, f"seed={seed}", preset=preset)))
     done = [record for record in records if record.status == "ok"]
     assert all(record.status != "failed" for record in records), [record.reason for record in records]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 def interruptible(name: str, state: Callable[[], str] = lambda: "nothing is half-written") -> Iterator[None]:
     """Ctrl-C ends the command with status 130; files are written whole or not at all, so what stands there is.
 
-    state: says what there is, once interrupted.  A library that is interrupted may raise something else on its way
+    state: says what there is, once interrupted. A library that is interrupted may raise something else on its way
     out, as OmegaConf does while it clears up: whatever comes after Ctrl-C is Ctrl-C.
     """
     came = False
@@ -20,7 +20,7 @@ def interruptible(name: str, state: Callable[[], str] = lambda: "nothing is half
     def come(*_: object) -> None:
         nonlocal came
         came = True
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # else hydra tells of that something else, and leaves with 1
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # else hydra would tell of that something else
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
