@@ -40,7 +40,7 @@ class Continuation(Windows):
         self.given, self.asked = given, asked
 
     def example(self, split: Split, number: int) -> Example:
-        text = self.window(split, random.Random(f"{split}-{number}"), self.given + self.asked)
+        text = next(self.windows(split, random.Random(f"{split}-{number}"), number, self.given + self.asked))
         cut = self.given
         if self.unit == "word":
             words = text.split()

@@ -64,8 +64,7 @@ class Infilling(Windows):
     def draw(self, split: Split, number: int) -> tuple[str, list[tuple[int, int]]]:
         """A window and where its holes begin and end."""
         rng = random.Random(f"{split}-{number}")
-        for _ in range(TRIES):
-            text = self.window(split, rng, self.size)
+        for text in self.windows(split, rng, number, self.size):
             holes = [hole for kind in self.strata if (hole := self.hole(kind, text, rng)) is not None]
             if len(holes) == len(self.strata):
                 return text, holes

@@ -1,5 +1,6 @@
-"""Running text: every example is a window on a corpus, drawn by its number, wherever it begins."""
+"""Running text: every example is a window on a corpus, found by its number, wherever it begins."""
 
+import itertools
 import random
 import re
 from abc import abstractmethod
@@ -115,18 +116,22 @@ class Windows(RealText):
         }
         return {split: np.cumsum(np.concatenate(parts).astype(np.int64)) for split, parts in counts.items()}
 
-    def window(self, split: Split, rng: random.Random, size: int) -> str:
-        """So much running text from anywhere on, each place as likely. Raises ValueError where there is too little."""
-        ends = self.ends[split]
-        for _ in range(TRIES):
-            place = rng.randrange(int(ends[-1]))
+    def windows(self, split: Split, rng: random.Random, number: int, size: int) -> Iterator[str]:
+        """Texts of so much running text, the first one the best, for an example of that number.
+
+        Raises ValueError where there is too little.
+        """
+        ends, found = self.ends[split], False
+        for place in itertools.islice(places(split, rng, number, size, int(ends[-1])), TRIES):
             line = bisect_right(ends, place)
             offset = place - (int(ends[line - 1]) if line else 0)
             text = self.from_line(split, line, offset, size)
             if text is not None:
-                return text
-        where = f"name={self.name}" if self.data is None else f"data={self.data}"
-        raise ValueError(f"{where}: {split} is too short for windows of {size:,} {self.unit}s")
+                found = True
+                yield text
+        if not found:
+            where = f"name={self.name}" if self.data is None else f"data={self.data}"
+            raise ValueError(f"{where}: {split} is too short for windows of {size:,} {self.unit}s")
 
     def from_line(self, split: Split, line: int, offset: int, size: int) -> str | None:
         """`size` units from a place in a line on, over as many lines as it takes; None where the text ends before."""
@@ -142,6 +147,21 @@ class Windows(RealText):
                 found, count = [*found, cut[: size - count]], count + min(len(cut), size - count)
             line, offset = line + 1, 0
         return None if count < size else (" " if self.unit == "word" else "").join(found)
+
+
+def places(split: Split, rng: random.Random, number: int, size: int, whole: int) -> Iterator[int]:
+    """Where, in characters, its window may begin. Training: anywhere, each place as likely.
+
+    Else as far from the others as their count allows, since windows that share text are not independent and make the
+    data's own self-BLEU tell of that: at 0, 1/2, 1/4, 3/4, 1/8 ... of the text (van der Corput, 1935), or behind.
+    """
+    if split == "train":
+        while True:
+            yield rng.randrange(whole)
+    place = int(f"{number:b}"[::-1], 2) * whole >> number.bit_length()
+    while True:
+        yield place
+        place = (place + rng.randrange(size) + 1) % whole
 
 
 def filled(table: Any, said: str) -> Any:

@@ -223,6 +223,21 @@ def test_windows_are_running_text_from_anywhere(tmp_path: Path) -> None:
     assert set(characters.vocabulary()) == set(whole)
 
 
+@pytest.mark.parametrize("name", ["continuation", "infilling"])
+def test_what_is_judged_shares_no_text(name: str, tmp_path: Path) -> None:
+    number = itertools.count()
+    for split in ("train", "valid", "test"):
+        lines = (" ".join(f"{next(number):05}{'.' * (i % 6 == 5)}" for i in range(60)) for _ in range(50))
+        (tmp_path / f"{split}.txt").write_text("\n".join(lines))
+    task: Any = cell(f"task={name}", f"task.data={tmp_path}").task
+    size = task.size if name == "infilling" else task.given + task.asked
+    count = 3000 // size // 2 // 2  # half the text, of which half may be lost where halves are halved
+    for split in ("valid", "test"):
+        examples = itertools.islice(task.examples(split), 0, count * len(task.strata), len(task.strata))
+        words = [word for e in examples for part in (e.prompt, e.target, e.suffix) for word in part.split()]
+        assert len(words) == len(set(words)) == count * size
+
+
 def test_a_file_without_splits_is_split(tmp_path: Path) -> None:
     (tmp_path / "input.txt").write_text("".join(f"line {i}\n" for i in range(1000)))
     task: Any = cell("task=continuation_characters", f"task.data={tmp_path}", "task.given=4", "task.asked=4").task
