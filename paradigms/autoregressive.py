@@ -16,10 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from paradigms.attention import AttentionRule, causal, prefix
-from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.sampling import Sampling, ban, choose
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.decoders.sampling import Sampling, choose
+from paradigms.trunk.attention import AttentionRule, causal, prefix
+from paradigms.trunk.backbone import Backbone
 
 
 @dataclass(frozen=True)

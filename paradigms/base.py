@@ -1,7 +1,7 @@
 """What every way of writing must say: how it learns, how it writes, how likely it finds a text."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule
-from paradigms.backbone import Backbone
-from paradigms.sampling import ban
+from paradigms.trunk.attention import AttentionRule
+from paradigms.trunk.backbone import Backbone
 
 TOKENS, ORDER = 0, 1  # the noise's streams: which token is drawn, where it is written
 LATER = 1 << 20  # what revises a text numbers its calls from here: behind those that wrote it
@@ -187,3 +186,36 @@ class Paradigm(ABC, nn.Module):
 
 def all_rows(canvas: Canvas) -> Tensor:
     return torch.arange(canvas.ids_BL.shape[0], device=canvas.ids_BL.device)
+
+
+def ban(logits: Tensor, ids: list[int]) -> Tensor:
+    """logits (..., V) with the given ids made impossible; in place, for a copy would cost more than the rest."""
+    for token in ids:
+        logits[..., token] = -torch.inf
+    return logits
+
+
+def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    """-log p of every hole's token given all others, a call for each hole, and which count, (B, H) both."""
+    at_BH, real_BH = canvas.hole_positions()
+    truth_BH = canvas.ids_BL.gather(1, at_BH)
+    counted_BH = real_BH & canvas.text_and_end(model.vocabulary.eos).gather(1, at_BH)
+    columns = []
+    for at_B1, truth_B1, counted_B1 in zip(*(each.split(1, 1) for each in (at_BH, truth_BH, counted_BH)), strict=True):
+        ids_BL = canvas.ids_BL.scatter(1, at_B1, model.vocabulary.mask)
+        logits_B1V = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_B1)
+        columns.append(model.nats(logits_B1V, truth_B1, counted_B1))
+    return torch.cat(columns, dim=1), counted_BH
+
+
+def loss_of_both(
+    canvas: Canvas, noise: Noise, reading: Callable[[Canvas], Loss], filling: Callable[[Canvas], Loss]
+) -> Loss:
+    """The sum of the two objectives, each a mean over its own rows; a row's coin says which is its."""
+    coin_B = noise.uniform(0, all_rows(canvas), (1,), ORDER)[:, 0]
+    sides = (reading, coin_B < 0.5), (filling, coin_B >= 0.5)
+    losses = [objective(canvas.rows(rows_B)) for objective, rows_B in sides if rows_B.any()]
+    mean, supervised = losses[0]
+    for loss in losses[1:]:
+        mean, supervised = mean + loss.mean, supervised + loss.supervised
+    return Loss(mean, supervised)

@@ -17,15 +17,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule, blockwise
-from paradigms.backbone import Backbone
-from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.commit_once import OrderAndCount, Part
+from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban, given_the_rest
+from paradigms.decoders.commit_once import OrderAndCount, Part
+from paradigms.decoders.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
+from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.sampling import at_least, pick
 from paradigms.diffusion import BOUND_DRAWS
-from paradigms.given_the_rest import given_the_rest
-from paradigms.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
-from paradigms.policy import hide_exactly
-from paradigms.sampling import at_least, ban, pick
+from paradigms.trunk.attention import AttentionRule, blockwise
+from paradigms.trunk.backbone import Backbone
 
 Choose = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """From a call's number, its rows (b), logits (b, W, V) and the positions they are for (b, W) to the tokens (b, W)."""

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule, prompt_apart
-from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.sampling import at_least, ban, pick
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.decoders.sampling import at_least, pick
+from paradigms.trunk.attention import AttentionRule, prompt_apart
+from paradigms.trunk.backbone import Backbone
 
 
 @dataclass(frozen=True)

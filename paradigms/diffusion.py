@@ -15,18 +15,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from paradigms.attention import AttentionRule, everywhere
-from paradigms.backbone import Backbone
-from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.commit_once import CommitOnce
-from paradigms.gibbs import Gibbs
-from paradigms.given_the_rest import given_the_rest
-from paradigms.mask_predict import MaskPredict
-from paradigms.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
-from paradigms.policy import hide_exactly
-from paradigms.remask import Remask
-from paradigms.repredict import RepredictAll
-from paradigms.revised import Revised
+from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, given_the_rest
+from paradigms.decoders.commit_once import CommitOnce
+from paradigms.decoders.gibbs import Gibbs
+from paradigms.decoders.mask_predict import MaskPredict
+from paradigms.decoders.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
+from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.remask import Remask
+from paradigms.decoders.repredict import RepredictAll
+from paradigms.decoders.revised import Revised
+from paradigms.trunk.attention import AttentionRule, everywhere
+from paradigms.trunk.backbone import Backbone
 
 BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
 

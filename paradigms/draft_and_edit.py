@@ -18,15 +18,14 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule, everywhere
 from paradigms.autoregressive import Autoregressive, Decoder
-from paradigms.backbone import Backbone
-from paradigms.base import LATER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary
+from paradigms.base import LATER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, loss_of_both
+from paradigms.decoders.mask_predict import MaskPredict, mask_predict
+from paradigms.decoders.policy import best
+from paradigms.decoders.sampling import at_least
 from paradigms.diffusion import Diffusion
-from paradigms.mask_predict import MaskPredict, mask_predict
-from paradigms.policy import best
-from paradigms.sampling import at_least
-from paradigms.two_masks import loss_of_both
+from paradigms.trunk.attention import AttentionRule, everywhere
+from paradigms.trunk.backbone import Backbone
 
 
 @dataclass(frozen=True)

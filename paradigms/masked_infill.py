@@ -12,16 +12,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from paradigms.attention import AttentionRule, everywhere
-from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.commit_once import CommitOnce
-from paradigms.gibbs import Gibbs
-from paradigms.given_the_rest import given_the_rest
-from paradigms.mask_predict import MaskPredict
-from paradigms.remask import Remask
-from paradigms.repredict import RepredictAll
-from paradigms.revised import Revised
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, given_the_rest
+from paradigms.decoders.commit_once import CommitOnce
+from paradigms.decoders.gibbs import Gibbs
+from paradigms.decoders.mask_predict import MaskPredict
+from paradigms.decoders.remask import Remask
+from paradigms.decoders.repredict import RepredictAll
+from paradigms.decoders.revised import Revised
+from paradigms.trunk.attention import AttentionRule, everywhere
+from paradigms.trunk.backbone import Backbone
 
 Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs | Revised
 

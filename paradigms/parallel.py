@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule, prompt_apart
-from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Length, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.mask_predict import mask_predict
-from paradigms.policy import hide_exactly
-from paradigms.sampling import at_least
+from paradigms.decoders.mask_predict import mask_predict
+from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.sampling import at_least
+from paradigms.trunk.attention import AttentionRule, prompt_apart
+from paradigms.trunk.backbone import Backbone
 
 LENGTH_WEIGHT = 0.1  # of the length class in the loss, as in the published conditional masked language models
 

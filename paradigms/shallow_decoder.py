@@ -14,10 +14,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from paradigms.attention import AttentionRule, prefix
-from paradigms.backbone import Backbone, Late
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.sampling import Sampling, ban, choose
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.decoders.sampling import Sampling, choose
+from paradigms.trunk.attention import AttentionRule, prefix
+from paradigms.trunk.backbone import Backbone, Late
 
 
 class ShallowDecoder(Paradigm):

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.attention import AttentionRule, causal, drafting
 from paradigms.autoregressive import Autoregressive, Decoder
-from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows
-from paradigms.drafts import Jacobi, Lookahead, PromptLookup
-from paradigms.sampling import at_least, pick
-from paradigms.two_masks import loss_of_both
-from paradigms.verify import Writing
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, loss_of_both
+from paradigms.decoders.drafts import Jacobi, Lookahead, PromptLookup
+from paradigms.decoders.sampling import at_least, pick
+from paradigms.decoders.verify import Writing
+from paradigms.trunk.attention import AttentionRule, causal, drafting
+from paradigms.trunk.backbone import Backbone
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from matplotlib.figure import Figure
 
-from paradigms.backbone import Backbone
 from paradigms.base import Canvas, Paradigm, Vocabulary
-from wordways import run
-from wordways.__main__ import CONF, cell_of
-from wordways.noise import SeededNoise
-from wordways.run import Cell
+from paradigms.trunk.backbone import Backbone
+from wordways.__init__ import CONF
+from wordways.__main__ import cell_of
+from wordways.run import cell as run
+from wordways.run.cell import Cell
+from wordways.run.noise import SeededNoise
 
 torch.set_num_threads(1)  # small tensors, and other tests beside these
 run.VALID_ITEMS = 32  # a few steps of training need no more
@@ -152,7 +153,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
         for ending in ("pdf", "svg", "png"):
             path.with_name(f"{path.name}.{ending}").touch()
 
-    monkeypatch.setattr("wordways.plots.save", save)
+    monkeypatch.setattr("wordways.report.plots.save", save)
 
 
 @pytest.fixture(params=PRESETS)
@@ -170,7 +171,7 @@ SMALL = (
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small results folder, run for real: four paradigms, one of them over two seeds, and one that is skipped."""
-    from wordways.run import run_cell
+    from wordways.run.execute import run_cell
 
     folder = tmp_path_factory.mktemp("results") / "small"
     places = (f"results={folder}", f"checkpoints={folder.parent / 'checkpoints'}")

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from paradigms.attention import AttentionRule
+from paradigms.trunk.attention import AttentionRule
 from tasks.list_operations import FILLER, ListOperations
-from wordways.text import EOS, MASK, PAD, Text
+from wordways.run.text import EOS, MASK, PAD, Text
 
 IMPOSSIBLE = -1e4
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from paradigms import attention
-from paradigms.attention import AttentionRule
+from paradigms.trunk import attention
+from paradigms.trunk.attention import AttentionRule
 
 RULES: dict[str, tuple[Callable[..., object], AttentionRule]] = {
     "causal": (attention.causal, attention.causal),

@@ -6,9 +6,9 @@ from conftest import BACKBONES, CPU, VOCABULARY, cell, row_of, suffix_canvas, ti
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from paradigms.attention import causal, everywhere, prefix, prompt_apart
-from paradigms.backbone import Backbone
 from paradigms.base import Vocabulary
+from paradigms.trunk.attention import causal, everywhere, prefix, prompt_apart
+from paradigms.trunk.backbone import Backbone
 
 PARAMETERS = {"nano": 0.1e6, "micro": 0.8e6, "mini": 1.9e6, "small": 10.6e6, "medium": 25e6, "base": 110e6}
 

@@ -12,11 +12,11 @@ from conftest import VOCABULARY, noise, row_of, suffix_canvas, tiny, tiny_backbo
 from scipy import stats
 from torch import Tensor
 
-from paradigms.attention import blockwise, prefix, prompt_apart
 from paradigms.base import Canvas, Paradigm
 from paradigms.block_diffusion import BlockDiffusion, beside
-from paradigms.orders import FEW_HOLES
-from wordways.trace import forbidding, metered, trace
+from paradigms.decoders.orders import FEW_HOLES
+from paradigms.trunk.attention import blockwise, prefix, prompt_apart
+from wordways.run.trace import forbidding, metered, trace
 
 PROMPTS, NAMES = [[3, 4, 5, 1], [6, 7, 1], [8, 1]], ["a", "b", "c"]
 TRUTH = [5, 9, 4, 7, 3, 8, 6, 11, 10, 5]

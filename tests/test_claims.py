@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_derive import RECORD
 
-from wordways.claims import (
+from wordways.record import read_records
+from wordways.report.claims import (
     DECLARED,
     beyond_data,
     claims_table,
@@ -24,9 +25,8 @@ from wordways.claims import (
     textbook_table,
     verdict,
 )
-from wordways.record import read_records
-from wordways.rows import Row, rows_of
-from wordways.stats import Interval
+from wordways.report.rows import Row, rows_of
+from wordways.report.stats import Interval
 
 CLAIMS = yaml.safe_load(DECLARED.read_text())
 
@@ -110,7 +110,7 @@ def test_rows_are_found_by_preset_and_settings_and_compared(results: Path) -> No
 
 
 def test_the_command_writes_both_tables_and_says_what_is_not_there(results: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from wordways.claims import main; main()"]
+    command = [sys.executable, "-c", "from wordways.report.claims import main; main()"]
     done = subprocess.run([*command, str(results), "--out", str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "not measured" in done.stdout

@@ -210,7 +210,7 @@ def test_a_truncated_record_is_run_again(tmp_path: Path, results: Path) -> None:
     cells = tmp_path / "results" / "list_operations" / "cells"
     cells.mkdir(parents=True)
     (cells / "0123456789abcdef.json").write_text('{"schema": 1, "cell"')
-    report = [sys.executable, "-m", "wordways.report", str(cells.parent)]
+    report = [sys.executable, "-m", "wordways.report.build", str(cells.parent)]
     done = subprocess.run(report, env=SURROUNDINGS, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0
     assert "not a record: 0123456789abcdef.json: not readable as JSON" in done.stdout

@@ -12,11 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from paradigms.attention import everywhere
 from paradigms.base import Canvas, Paradigm
-from paradigms.block_cache import BlockCache
-from paradigms.policy import as_many_as_sure, cosine_quota, few_nats_at_stake, ranked
-from wordways.trace import trace
+from paradigms.decoders.block_cache import BlockCache
+from paradigms.decoders.policy import as_many_as_sure, cosine_quota, few_nats_at_stake, ranked
+from paradigms.trunk.attention import everywhere
+from wordways.run.trace import trace
 
 PROMPTS, NAMES = [[3, 4, 5, 1], [6, 7, 1], [8, 1]], ["a", "b", "c"]
 SURE = ("decoding.temperature=0", "decoding.order=confidence")

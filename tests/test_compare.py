@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordways.compare import compare, difference, quotient
 from wordways.record import Record, read_records, write_record
-from wordways.stats import Interval
+from wordways.report.compare import compare, difference, quotient
+from wordways.report.stats import Interval
 
-COMMAND = [sys.executable, "-m", "wordways.report"]
+COMMAND = [sys.executable, "-m", "wordways.report.build"]
 
 
 def ok(results: Path) -> list[Record]:

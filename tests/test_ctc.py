@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from paradigms.base import Canvas
 from paradigms.ctc import CTC, collapse
-from wordways.derive import quotas
-from wordways.oracles import oracle_lines
-from wordways.run import run_cell
-from wordways.trace import trace
+from wordways.report.derive import quotas
+from wordways.report.oracles import oracle_lines
+from wordways.run.execute import run_cell
+from wordways.run.trace import trace
 
 EOS, BLANK = VOCABULARY.eos, VOCABULARY.mask
 PROMPT = [4, 1]  # four slots

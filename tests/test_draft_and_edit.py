@@ -9,13 +9,13 @@ import pytest
 import torch
 from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny, tiny_backbone
 
-from paradigms.attention import causal, everywhere
 from paradigms.autoregressive import Autoregressive
-from paradigms.backbone import Backbone
 from paradigms.base import ORDER, Canvas
 from paradigms.draft_and_edit import DraftAndEdit, Editing
-from wordways.noise import SeededNoise
-from wordways.trace import forbidding, trace
+from paradigms.trunk.attention import causal, everywhere
+from paradigms.trunk.backbone import Backbone
+from wordways.run.noise import SeededNoise
+from wordways.run.trace import forbidding, trace
 
 EOS, MASK, BANNED = VOCABULARY.eos, VOCABULARY.mask, [VOCABULARY.mask, VOCABULARY.pad]
 PROMPTS = [[3 + row % 9, 3 + row % 7, 1] for row in range(40)]

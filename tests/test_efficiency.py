@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny, tiny_backbone
 
-from wordways.efficiency import efficiency, efficiency_table, ideal_latency_per_token
 from wordways.record import Record, read_records
-from wordways.roofline import machine_peaks
-from wordways.rows import Row
-from wordways.trace import trace
+from wordways.report.efficiency import efficiency, efficiency_table, ideal_latency_per_token
+from wordways.report.rows import Row
+from wordways.run.roofline import machine_peaks
+from wordways.run.trace import trace
 
 
 def planted(record: Record, calls_ns: list[int], work: list[list[int]], tokens: int) -> Record:

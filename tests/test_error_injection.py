@@ -15,17 +15,18 @@ from perfect import Perfect
 from test_derive import RECORD
 
 from paradigms.base import LATER, Canvas
-from paradigms.commit_once import CommitOnce
-from paradigms.revised import Later
+from paradigms.decoders.commit_once import CommitOnce
+from paradigms.decoders.revised import Later
 from tasks.base import Example, Share
 from tasks.error_injection import EditFromPrompt, ErrorInjection, OwnErrors
 from tasks.list_operations import ListOperations
 from tasks.metrics.repetition import SeqRep4
-from wordways import measure
-from wordways.derive import beyond_draft, quality
-from wordways.measure import Subject, auroc, detection, drafted, scores, write_texts
+from wordways.report.derive import beyond_draft, quality
+from wordways.run.scores import auroc, detection, scores
+from wordways.run.subject import Subject, test_set
+from wordways.run.text import build_text
+from wordways.run.writing import drafted, write_texts
 from wordways.settings import SettingError, build
-from wordways.text import build_text
 
 COPYING = ListOperations(5, 7, ["copy"], "before")
 
@@ -112,7 +113,7 @@ def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> 
     """With the exact conditionals a single error stands out: it is impossible, given the others."""
     task = injected("random", 1)
     text = build_text(task, tmp_path)
-    examples, rows = measure.test_set(task, text, 30)
+    examples, rows = test_set(task, text, 30)
     node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.temperature=0", "paradigm.decoder.updates=5").nodes
     backbone: Any = Perfect(build_text(COPYING, tmp_path), shifted=False)
     paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
@@ -135,7 +136,7 @@ def test_a_draft_of_ones_own_is_what_the_drafter_writes_and_the_revision_starts_
     """In a shuffle, whose words depend on each other, what is written all at once is often wrong."""
     drafter, task = CommitOnce(temperature=1.0, per_pass=4), OwnErrors(ListOperations(4, 6, ["shuffle"], "before"))
     text = build_text(task, tmp_path)
-    examples, rows = measure.test_set(task, text, 60)
+    examples, rows = test_set(task, text, 60)
     node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.burn_in=0", "paradigm.decoder.updates=100").nodes
     backbone: Any = Perfect(build_text(task.task, tmp_path), shifted=False)
     paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
@@ -195,7 +196,7 @@ def test_own_errors_train_what_the_wrapped_task_trains_and_need_a_drafter_that_f
     for settings, refusal in {
         ("task=own_errors", "paradigm=autoregressive"): "measure.drafter=CommitOnce: does not decode Autoregressive",
         ("task=own_errors", "paradigm=diffusion", "measure.drafter=null"): "measure.drafter: missing",
-        ("task=sudoku", "paradigm=diffusion", "+measure.drafter={_target_: paradigms.gibbs.Gibbs}"): (
+        ("task=sudoku", "paradigm=diffusion", "+measure.drafter={_target_: paradigms.decoders.gibbs.Gibbs}"): (
             "measure.drafter=Gibbs: task=Sudoku asks for no drafts"
         ),
     }.items():

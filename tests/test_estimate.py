@@ -5,8 +5,9 @@ from pathlib import Path
 
 from conftest import SMALL, cell
 
-from wordways.estimate import announcement, kind, minutes
-from wordways.run import Cell, run_cell
+from wordways.run.cell import Cell
+from wordways.run.estimate import announcement, kind, minutes
+from wordways.run.execute import run_cell
 
 
 def cells(folder: Path, *presets: str, seeds: tuple[int, ...] = (0, 1)) -> list[Cell]:

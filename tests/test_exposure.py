@@ -9,8 +9,7 @@ from conftest import noise, sampling, suffix_canvas
 from test_record import EMPTY
 
 from tasks.hidden_markov import HiddenMarkov
-from wordways.exposure import Commitment, commitments, divergences
-from wordways.likelihoods import (
+from wordways.report.likelihoods import (
     accumulated_error,
     exact_nats_per_token,
     gap_bits,
@@ -18,6 +17,7 @@ from wordways.likelihoods import (
     slack_per_token,
     token_error,
 )
+from wordways.run.exposure import Commitment, commitments, divergences
 
 PRESETS = ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
 

@@ -14,17 +14,17 @@ from conftest import SMALL, cell
 
 from tasks.base import Example
 from tasks.metrics.extra import called, check_extra, extra_scores, finite, load
-from wordways import derive
 from wordways.__main__ import main
-from wordways.compare import compare
-from wordways.contrasts import contrast_of, marks_of
-from wordways.frames import load as frames
-from wordways.plots import panel_columns
 from wordways.record import Record, canonical, parse_record, read_records
-from wordways.report import write_report
-from wordways.rows import Row, rows_of
-from wordways.run import run_cell
-from wordways.tables import metrics_of, quality_columns, quality_table
+from wordways.report import derive
+from wordways.report.build import write_report
+from wordways.report.compare import compare
+from wordways.report.contrasts import contrast_of, marks_of
+from wordways.report.frames import load as frames
+from wordways.report.plots import panel_columns
+from wordways.report.rows import Row, rows_of
+from wordways.report.tables import metrics_of, quality_columns, quality_table
+from wordways.run.execute import run_cell
 
 SCRIPT = '''
 """A metric in the format of the hub."""
@@ -299,7 +299,7 @@ def test_a_metric_without_a_number_fails_the_cell(tmp_path: Path) -> None:
 def test_a_text_without_references_has_its_target(tmp_path: Path) -> None:
     from test_text import Sentences
 
-    from wordways.measure import scores
+    from wordways.run.scores import scores
 
     class Unjudged(Sentences):
         metrics = ()

@@ -10,12 +10,12 @@ import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 import wordways
-from wordways.card import model_index
-from wordways.derive import end_to_end, quality
 from wordways.record import read_records
-from wordways.report import write_report
-from wordways.rows import rows_of
-from wordways.signature import parse
+from wordways.report.build import write_report
+from wordways.report.card import model_index
+from wordways.report.derive import end_to_end, quality
+from wordways.report.rows import rows_of
+from wordways.report.signature import parse
 
 
 def test_frames_hold_what_the_records_hold(results: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from paradigms.golden import Stub
+from paradigms.decoders.golden import Stub
 from wordways.golden import compared, main
 
 COMMAND = [sys.executable, "-c", "from wordways.golden import main; main()"]

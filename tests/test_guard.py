@@ -13,9 +13,9 @@ from torch import Tensor
 from paradigms.base import Canvas, Noise
 from paradigms.parallel import Parallel
 from tasks.base import Example
-from wordways import run
-from wordways.measure import test_set as chosen
-from wordways.text import SPECIALS, Text, build_text
+from wordways.run import execute as run
+from wordways.run.subject import test_set as chosen
+from wordways.run.text import SPECIALS, Text, build_text
 
 DECODE = Parallel.decode
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordways.contrasts import marked
-from wordways.escape import in_latex, in_markdown, one_line
 from wordways.record import Record, canonical, read_records, write_record
-from wordways.report import write_report
-from wordways.rows import rows_of
-from wordways.signature import signature
-from wordways.style import WIDTH_IN, lettering, letters
-from wordways.tables import quality_table
+from wordways.report.build import write_report
+from wordways.report.contrasts import marked
+from wordways.report.escape import in_latex, in_markdown, one_line
+from wordways.report.rows import rows_of
+from wordways.report.signature import signature
+from wordways.report.style import WIDTH_IN, lettering, letters
+from wordways.report.tables import quality_table
 
 NAMES = (
     r"\input{/etc/passwd} {\ ^_~#$%& $\alpha$",

@@ -13,12 +13,14 @@ from test_real_text import MADE, SMALLER
 from paradigms.base import Paradigm
 from tasks.base import Example
 from tasks.metrics.judged import JUDGED
-from wordways import derive
-from wordways.judge import SEAM, Judge
-from wordways.measure import Subject
 from wordways.record import Record
-from wordways.report import write_report
-from wordways.run import Cell, run_cell, text_of
+from wordways.report import derive
+from wordways.report.build import write_report
+from wordways.run.cell import Cell
+from wordways.run.execute import run_cell
+from wordways.run.judge import SEAM, Judge
+from wordways.run.shared import text_of
+from wordways.run.subject import Subject
 from wordways.settings import SettingError
 
 BRIEF = (

@@ -12,13 +12,13 @@ from test_derive import RECORD, value
 
 from paradigms.base import Length, Paradigm
 from tasks.base import Example
-from wordways import derive
 from wordways.record import Record, read_records
-from wordways.rows import rows_of
-from wordways.run import run_cell
+from wordways.report import derive
+from wordways.report.rows import rows_of
+from wordways.report.tables import data_frame, speed_table
+from wordways.run.execute import run_cell
+from wordways.run.text import EOS, Text, build_text
 from wordways.settings import SettingError, build
-from wordways.tables import data_frame, speed_table
-from wordways.text import EOS, Text, build_text
 
 MODES = get_args(Length)
 LAW = {"kind": "exact", "item_ids": ["a", "b"], "nats": [1, 1], "se": [0, 0], "tokens": [5, 2]}

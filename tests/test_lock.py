@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from wordways.lock import device_lock, free
+from wordways.run.lock import device_lock, free
 
 pytest.importorskip("fcntl", reason="this system has no file locks")
 

@@ -9,11 +9,11 @@ from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny
 from torch import Tensor
 
 from paradigms.base import Canvas
+from paradigms.decoders.orders import FEW_HOLES
 from paradigms.diffusion import Diffusion
 from paradigms.masked_infill import MaskedInfill
-from paradigms.orders import FEW_HOLES
 from paradigms.parallel import Parallel
-from wordways.noise import SeededNoise
+from wordways.run.noise import SeededNoise
 
 TRUTH = [5, 9, 4, 7, 3, 8, 6, 11, 10, 5]
 

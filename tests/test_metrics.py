@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from rouge_score.rouge_scorer import RougeScorer
 from scipy.stats import entropy
 
-from tasks.metrics import METRICS
+from tasks.metrics.__init__ import METRICS
 from tasks.metrics.adapter import as_evaluate
 from tasks.metrics.slots import SAYINGS, slot_and_value
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from wordways.noise import GOLDEN, SeededNoise, mix
+from wordways.run.noise import GOLDEN, SeededNoise, mix
 
 WORD = (1 << 64) - 1
 ALL = torch.arange(3)

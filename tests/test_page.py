@@ -19,12 +19,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from wordways.oracles import oracle_lines
-from wordways.page import page_of
 from wordways.record import Record, cell_id, read_records, write_record
-from wordways.report import write_report
-from wordways.rows import rows_of
-from wordways.tables import likelihood_table, oracle_table, quality_table, speed_table
+from wordways.report.build import write_report
+from wordways.report.oracles import oracle_lines
+from wordways.report.page.build import page_of
+from wordways.report.rows import rows_of
+from wordways.report.tables import likelihood_table, oracle_table, quality_table, speed_table
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text()

@@ -11,8 +11,8 @@ from hydra.errors import ConfigCompositionException
 from scipy import stats
 
 from paradigms.base import Canvas, Paradigm
-from wordways.noise import SeededNoise
-from wordways.trace import forbidding, metered, trace
+from wordways.run.noise import SeededNoise
+from wordways.run.trace import forbidding, metered, trace
 
 PROMPTS = [[3, 4, 5, 1], [6, 7, 1], [8, 1]]
 NAMES = ["a", "b", "c"]

@@ -11,16 +11,16 @@ from conftest import CPU, paradigm_node
 from perfect import Perfect
 from torch import Tensor
 
-from paradigms.attention import everywhere
 from paradigms.base import Canvas, Likelihood, Noise, Paradigm
+from paradigms.decoders.policy import hide_exactly
 from paradigms.diffusion import Diffusion
-from paradigms.policy import hide_exactly
+from paradigms.trunk.attention import everywhere
 from tasks.base import Example, Setting
 from tasks.list_operations import ListOperations
-from wordways.noise import SeededNoise
-from wordways.oracles import tolerances
+from wordways.report.oracles import tolerances
+from wordways.run.noise import SeededNoise
+from wordways.run.text import Text, build_text
 from wordways.settings import build
-from wordways.text import Text, build_text
 
 ITEMS = 2000
 OPERATIONS = ["copy", "replace_random", "shuffle"]

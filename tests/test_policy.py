@@ -7,7 +7,7 @@ from conftest import noise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paradigms.policy import ORDERS, best, hide_exactly, quota
+from paradigms.decoders.policy import ORDERS, best, hide_exactly, quota
 
 
 @given(st.integers(0, 64), st.integers(1, 70))

@@ -10,8 +10,8 @@ from conftest import ROOT, one_of_each_task
 from test_real_text import every_set
 
 from wordways.__main__ import compose_cells
-from wordways.claims import main as claims
-from wordways.report import main as report
+from wordways.report.build import main as report
+from wordways.report.claims import main as claims
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.S)

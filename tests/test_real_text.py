@@ -21,9 +21,10 @@ from tasks.metrics.judged import JUDGED
 from tasks.windows import Windows
 from wordways.__main__ import compose_cells, main
 from wordways.record import Record
-from wordways.rows import task_names
-from wordways.run import Cell, run_cell
-from wordways.text import EOS, MASK, Kept, Text, build_text
+from wordways.report.rows import task_names
+from wordways.run.cell import Cell
+from wordways.run.execute import run_cell
+from wordways.run.text import EOS, MASK, Kept, Text, build_text
 
 TEXT = [
     "The old dog slept by the warm fire all day . It did not move at all . Then a cat came in from the rain .",

@@ -9,8 +9,8 @@ from scipy import stats
 from torch import Tensor
 
 from paradigms.base import Canvas, Paradigm
-from paradigms.remask import LOOP_SHARE, Remask
-from wordways.trace import trace
+from paradigms.decoders.remask import LOOP_SHARE, Remask
+from wordways.run.trace import trace
 
 
 def yields(paradigm: Paradigm, canvas: Canvas, *names: str) -> list[Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import PRESETS, VOCABULARY, noise, sampling, suffix_canvas, tiny
 
-from wordways.replay import LIKELIEST, watch
+from wordways.run.replay import LIKELIEST, watch
 
 CANVAS = suffix_canvas([[3, 7, 4, 1]], 6)
 SEED = "replay"

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL, cell
 
-from wordways.contrasts import contrast_of, marked
-from wordways.derive import quality
-from wordways.folder import sha256
-from wordways.oracles import oracle_lines
-from wordways.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
 from wordways.record import Record, read_records, write_record
-from wordways.report import main, write_report
-from wordways.rows import Row, rows_of, series_of
-from wordways.run import run_cell
-from wordways.style import WIDTH_IN
-from wordways.tables import Table, data_frame, quality_table
+from wordways.report.build import main, write_report
+from wordways.report.contrasts import contrast_of, marked
+from wordways.report.derive import quality
+from wordways.report.folder import sha256
+from wordways.report.oracles import oracle_lines
+from wordways.report.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
+from wordways.report.rows import Row, rows_of, series_of
+from wordways.report.style import WIDTH_IN
+from wordways.report.tables import Table, data_frame, quality_table
+from wordways.run.execute import run_cell
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
 FIELDS = [
@@ -70,7 +70,7 @@ def test_ctrl_c_while_it_builds_is_one_line_and_leaves_the_report(
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     (record,) = itertools.islice((copy / "cells").iterdir(), 1)
     record.unlink()  # the next build would write something else
-    monkeypatch.setattr("wordways.report.page_of", interrupted)
+    monkeypatch.setattr("wordways.report.build.page_of", interrupted)
     monkeypatch.setattr("sys.argv", ["wordways-report", str(copy)])
     with pytest.raises(SystemExit, match="130"):
         main()
@@ -240,14 +240,14 @@ def test_a_law_that_was_cut_has_no_oracle(copy: Path) -> None:
 
 
 def test_the_command_needs_no_torch_and_prints_json_lines(copy: Path) -> None:
-    code = "import sys; from wordways.report import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
+    code = "import sys; from wordways.report.build import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
     done = subprocess.run(
         [sys.executable, "-c", code, str(copy), "--oracles"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0
     assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [FIELDS] * len(done.stdout.splitlines())
     empty = subprocess.run(
-        [sys.executable, "-m", "wordways.report", str(copy.parent)], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "wordways.report.build", str(copy.parent)], capture_output=True, text=True, cwd=ROOT
     )
     assert (empty.returncode, empty.stderr) == (2, f"wordways-report: {copy.parent}: holds no cells folder\n")
 
@@ -381,7 +381,11 @@ def test_revisions_are_joined_where_only_the_number_of_calls_differs(results: Pa
     first = next(record for record in ok(results) if record.config["preset"] == "diffusion_k1")
 
     def revised(calls: int, temperature: float) -> Record:
-        decoder = {"_target_": "paradigms.mask_predict.MaskPredict", "passes": calls, "temperature": temperature}
+        decoder = {
+            "_target_": "paradigms.decoders.mask_predict.MaskPredict",
+            "passes": calls,
+            "temperature": temperature,
+        }
         config = {**first.config, "paradigm": {**first.config["paradigm"], "decoder": decoder}}
         entry = {"unit": "share", "higher_is_better": True, "items": [calls / 10] * len(first.item_ids)}
         trace = {**(first.trace or {}), "nfe": [calls] * len((first.trace or {})["items"])}

@@ -7,7 +7,7 @@ import pytest
 from conftest import SMALL, cell
 
 from wordways.record import Record, read_records, valid_record
-from wordways.run import run_cell
+from wordways.run.execute import run_cell
 
 
 def record_of(results: Path, preset: str) -> Record:
@@ -128,7 +128,7 @@ def test_a_failing_cell_becomes_a_record_with_its_traceback(tmp_path: Path, monk
     def fail(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("wordways.run.fit", fail)
+    monkeypatch.setattr("wordways.run.training.fit", fail)
     record = run_cell(broken)
     assert record.status == "failed"
     assert "ZeroDivisionError: planted" in record.reason

@@ -15,7 +15,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from paradigms.sampling import Sampling, ban, keep_min_p, keep_top_k, keep_top_p, penalise, pick
+from paradigms.base import ban
+from paradigms.decoders.sampling import Sampling, keep_min_p, keep_top_k, keep_top_p, penalise, pick
 
 LOGITS = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=9, unique=True).map(lambda row: torch.tensor([row]))
 

@@ -8,11 +8,11 @@ from test_record import EMPTY
 from test_text import Sentences
 
 from tasks.base import Example
-from tasks.metrics import METRICS
-from wordways import derive, tables
-from wordways.contrasts import contrast_of
-from wordways.measure import scores
-from wordways.rows import Row
+from tasks.metrics.__init__ import METRICS
+from wordways.report import derive, tables
+from wordways.report.contrasts import contrast_of
+from wordways.report.rows import Row
+from wordways.run.scores import scores
 
 NAMES = ("rouge_l", "coverage", "distinct_2", "self_bleu", "unigram_entropy", "length_ratio")
 SAID = [("a dog runs", "a dog runs", "x"), ("", "a cat sleeps", "x"), ("…", "…", "x"), ("a dog runs", "b b b b", "y")]

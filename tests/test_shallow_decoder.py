@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from paradigms.attention import prefix
-from paradigms.backbone import Backbone, Late
 from paradigms.base import Canvas
-from paradigms.sampling import Sampling
+from paradigms.decoders.sampling import Sampling
 from paradigms.shallow_decoder import ShallowDecoder
-from wordways.trace import forbidding, metered, trace
+from paradigms.trunk.attention import prefix
+from paradigms.trunk.backbone import Backbone, Late
+from wordways.run.trace import forbidding, metered, trace
 
 PROMPTS, NAMES = [[3, 4, 5, 1], [6, 7, 1], [8, 1]], ["a", "b", "c"]
 START, HOLES = 4, 5

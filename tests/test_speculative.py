@@ -13,16 +13,15 @@ from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny, tiny_backbone
 from scipy import stats
 from torch import Tensor
 
-from paradigms.attention import AttentionRule, causal
-from paradigms.backbone import Backbone
-from paradigms.base import Canvas, Vocabulary
-from paradigms.drafts import Jacobi, Lookahead, PromptLookup, look_up
+from paradigms.base import Canvas, Vocabulary, loss_of_both
+from paradigms.decoders.drafts import Jacobi, Lookahead, PromptLookup, look_up
+from paradigms.decoders.verify import accept
 from paradigms.speculative import MaskDraft, NoDraft, Speculative
-from paradigms.two_masks import loss_of_both
-from paradigms.verify import accept
-from wordways.exposure import commitments
-from wordways.noise import SeededNoise
-from wordways.trace import forbidding, trace
+from paradigms.trunk.attention import AttentionRule, causal
+from paradigms.trunk.backbone import Backbone
+from wordways.run.exposure import commitments
+from wordways.run.noise import SeededNoise
+from wordways.run.trace import forbidding, trace
 
 DRAFT, WINDOW, NGRAM = 4, 5, 3
 DRAFTERS: dict[str, Callable[[float], MaskDraft | Jacobi | Lookahead | PromptLookup]] = {
@@ -205,7 +204,7 @@ def redraw_from_p(
 @pytest.mark.parametrize("name", DRAFTERS)
 @pytest.mark.parametrize("wrong", [accept_everything, redraw_from_p])
 def test_a_wrong_acceptance_is_caught(name: str, wrong: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paradigms.verify.accept", wrong)
+    monkeypatch.setattr("paradigms.decoders.verify.accept", wrong)
     assert p_value(drawing(name)) < 1e-9
 
 

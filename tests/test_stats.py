@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from wordways.stats import clustered, holm, mcnemar, mean, median, paired, paired_pooled, pooled, proportion
+from wordways.report.stats import clustered, holm, mcnemar, mean, median, paired, paired_pooled, pooled, proportion
 
 
 def test_wilson() -> None:

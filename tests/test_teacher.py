@@ -10,14 +10,17 @@ import torch
 from conftest import SMALL, cell, noise
 
 from tasks.base import Example
-from wordways.oracles import oracle_lines
 from wordways.record import Record
-from wordways.report import write_report
-from wordways.run import Cell, run_cell, text_of, trained
+from wordways.report.build import write_report
+from wordways.report.oracles import oracle_lines
+from wordways.run.cell import Cell
+from wordways.run.execute import run_cell
+from wordways.run.shared import text_of
+from wordways.run.text import Stream
+from wordways.run.train import Batch
+from wordways.run.train import fit as real_fit
+from wordways.run.training import trained
 from wordways.settings import SettingError
-from wordways.text import Stream
-from wordways.train import Batch
-from wordways.train import fit as real_fit
 
 
 def distilled(folder: Path, *overrides: str, preset: str = "parallel_distilled") -> Cell:
@@ -34,7 +37,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
         seen.append(args[1])
         return real_fit(*args, **named)
 
-    monkeypatch.setattr("wordways.run.fit", fit)
+    monkeypatch.setattr("wordways.run.training.fit", fit)
     return seen
 
 
@@ -59,7 +62,7 @@ def test_student_learns_what_its_teacher_writes(tmp_path: Path, streams: list[St
 def test_student_is_validated_on_what_its_teacher_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its best weights are those that know its teacher best; the data's own wordings it unlearns."""
     sets: list[list[Batch]] = []
-    monkeypatch.setattr("wordways.run.fit", lambda *args: [sets.append(args[2]), real_fit(*args)][1])
+    monkeypatch.setattr("wordways.run.training.fit", lambda *args: [sets.append(args[2]), real_fit(*args)][1])
     one = distilled(tmp_path, "train.steps=200")
     text = text_of(json.dumps(one.nodes["task"]), one.run.checkpoints)
     made = trained(one, text, one.run.torch_device(), lambda: None)
@@ -91,7 +94,7 @@ def test_texts_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def never(*_: object) -> None:
         raise AssertionError("written again")
 
-    monkeypatch.setattr("wordways.teacher.write_texts", never)
+    monkeypatch.setattr("wordways.run.teacher.write_texts", never)
     again = run_cell(distilled(tmp_path, "train.steps=20", "overwrite=always"))
     assert again.status == "ok", again.reason
     assert again.budgets == record.budgets
@@ -124,8 +127,8 @@ def test_report_says_who_was_taught_and_gives_no_theory(tmp_path: Path, undrawn:
 
 def test_without_a_teacher_nobody_speaks_of_one(results: Path, tmp_path: Path) -> None:
     from wordways.record import read_records
-    from wordways.rows import rows_of
-    from wordways.tables import budget_table
+    from wordways.report.rows import rows_of
+    from wordways.report.tables import budget_table
 
     rows = [row for row in rows_of(read_records(results)[0]) if row.task == rows_of(read_records(results)[0])[0].task]
     assert "teacher" not in budget_table(rows).frame.columns

@@ -10,7 +10,7 @@ import torch
 from tasks.base import Example, Setting, Split, Task, Theory
 from tasks.list_operations import ListOperations
 from tasks.metrics.accuracy import Accuracy
-from wordways.text import EOS, MASK, PAD, Stream, Text, build_text
+from wordways.run.text import EOS, MASK, PAD, Stream, Text, build_text
 
 
 class Sentences(Task):

@@ -8,10 +8,10 @@ import torch
 from conftest import VOCABULARY, noise, suffix_canvas, tiny_backbone
 from torch import Tensor
 
-from paradigms.attention import everywhere
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm
-from wordways.clock import LiveBytes, Workload, decode_timed, peak_bytes, time_all, warm_up
-from wordways.trace import forbidding, metered, trace
+from paradigms.trunk.attention import everywhere
+from wordways.run.clock import LiveBytes, Workload, decode_timed, peak_bytes, time_all, warm_up
+from wordways.run.trace import forbidding, metered, trace
 
 
 class Scripted(Paradigm):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from test_record import EMPTY
 
 from wordways.record import read_records
-from wordways.rows import Row, rows_of
-from wordways.stats import Interval
-from wordways.tradeoffs import Point, hypervolume, latency_at, quality_within, tradeoff_table, unbeaten
+from wordways.report.rows import Row, rows_of
+from wordways.report.stats import Interval
+from wordways.report.tradeoffs import Point, hypervolume, latency_at, quality_within, tradeoff_table, unbeaten
 
 
 def point(label: str, time: float, quality: float, half: float = 0.0) -> Point:

@@ -8,9 +8,9 @@ import torch
 from conftest import CPU, cell
 from safetensors.torch import load_file
 
-from wordways.run import validation_set
-from wordways.text import Stream, build_text
-from wordways.train import TrainSettings, fit
+from wordways.run.text import Stream, build_text
+from wordways.run.train import TrainSettings, fit
+from wordways.run.training import validation_set
 
 SMALL = ("task.n=3", "task.alphabet=8", "train.steps=40", "train.batch=8", "train.warmup=5")
 

@@ -17,13 +17,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from wordways import CONF
 from wordways.command import interruptible
-from wordways.estimate import announcement
 from wordways.record import valid_record, write_atomically
-from wordways.run import Cell, check_cell, run_cell
+from wordways.run.cell import Cell
+from wordways.run.check import check_cell
+from wordways.run.estimate import announcement
+from wordways.run.execute import run_cell
 from wordways.settings import SettingError
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # of a run, not of its numbers
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -37,7 +39,7 @@ def main() -> None:
     cells: list[Cell] = []
 
     def state() -> str:
-        done = sum(valid_record(Path(cell.run.results), cell.id) is not None for cell in cells)
+        done = sum(valid_record(Path(cell.run.results), *cell.names) is not None for cell in cells)
         return f"{done} of {len(cells)} cells are finished and kept" if cells else "nothing was begun"
 
     with interruptible("wordways", state):
@@ -152,14 +154,14 @@ def refuse(error: SettingError) -> int:
 
 
 def finish(cells: list[Cell], results: Path) -> None:
-    from wordways.report import write_report
+    from wordways.report.build import write_report
 
     for folder in sorted({Path(cell.run.results) for cell in cells}):
         print(write_report(folder))
     failed = [
         cell
         for cell in cells
-        if (record := valid_record(Path(cell.run.results), cell.id)) and record.status == "failed"
+        if (record := valid_record(Path(cell.run.results), *cell.names)) and record.status == "failed"
     ]
     sys.exit(1 if failed else 0)
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
+from wordways import CONF
 from wordways.command import interruptible
 from wordways.settings import locate
 
-PUBLISHED = Path(__file__).resolve().parent.parent / "conf" / "golden.yaml"
+PUBLISHED = CONF / "golden.yaml"
 TOLERANCE = 1e-4  # of a likelihood; tokens and calls must be the same
 
 
@@ -54,7 +55,7 @@ def compared(path: Path) -> Iterator[dict[str, Any]]:
 def run(case: Mapping[str, Any], size: int, mask: int, published: Mapping[str, str]) -> tuple[Any, int | None]:
     if case["fn"] not in published:
         raise ValueError(f"fn={case['fn']}: not known; there is {', '.join(published)}")
-    stub = locate("paradigms.golden.Stub")(size, mask, float(case.get("stub_amp", 4)))
+    stub = locate("paradigms.decoders.golden.Stub")(size, mask, float(case.get("stub_amp", 4)))
     arguments = {name: value for name, value in case["args"].items() if name != "attention_mask"}  # nothing is padded
     return locate(published[case["fn"]])(stub, **arguments)
 

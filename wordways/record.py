@@ -13,14 +13,16 @@ from functools import cached_property, lru_cache, wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-SCHEMA = 1
+from wordways.names import public, renamed, schema_1
+
+SCHEMA = 2
 ARCHIVE = "cells.tar.xz"
 IDENTITY = ("paradigm", "task", "backbone", "train", "seed", "measure", "device", "dtype")
 FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
-OPTIONAL = {"instances", "replay"}
+OPTIONAL = {"aliases", "instances", "replay"}
 SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, and what follows them in a file
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +46,7 @@ class Record:
     samples: list[Mapping[str, Any]]
     instances: Mapping[str, str] = field(default_factory=dict)
     replay: list[Mapping[str, Any]] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
     schema: int = SCHEMA
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:
@@ -112,9 +115,13 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
-def cell_id(config: Mapping[str, Any]) -> str:
-    """What a cell is, and nothing else: where files lie and how progress is shown stay out."""
-    return digest({"schema": SCHEMA} | {name: config[name] for name in IDENTITY})
+def cell_id(config: Mapping[str, Any], schema: int = SCHEMA) -> str:
+    """A hash of what a cell is, and of nothing else: where files lie and how progress is shown stay out.
+
+    Schema 1 named classes by their files.
+    """
+    identity = {name: config[name] for name in IDENTITY}
+    return digest({"schema": schema} | renamed(identity, schema_1 if schema == 1 else public))
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -158,9 +165,9 @@ def parse_record(name: str, content: bytes) -> Record:
         fields = parse_shared(content.decode())
     except ValueError as error:
         raise ValueError(f"{name}: not readable as JSON ({error})") from None
-    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+    if not isinstance(fields, dict) or fields.get("schema") not in (1, SCHEMA):
         found = fields.get("schema") if isinstance(fields, dict) else type(fields).__name__
-        raise ValueError(f"{name}: schema {found!r}, this version reads schema {SCHEMA}")
+        raise ValueError(f"{name}: schema {found!r}, this version reads schema {SCHEMA} and 1")
     missing = FIELDS - fields.keys()
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
@@ -168,7 +175,17 @@ def parse_record(name: str, content: bytes) -> Record:
         node = fields["config"].get(part) if isinstance(fields["config"], dict) else None
         if not isinstance(node, dict) or "." not in str(node.get("_target_")):
             raise ValueError(f"{name}: config.{part} names no class")
+    if fields["schema"] == 1:
+        fields = upgraded(name, fields)
     return Record(**{name: fields[name] for name in FIELDS | fields.keys() & OPTIONAL})
+
+
+def upgraded(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 1 as schema 2 has it: classes by their public names, and the name that follows from these."""
+    config = renamed(fields["config"], public)
+    if lacking := [part for part in IDENTITY if part not in config]:
+        raise ValueError(f"{name}: config lacks {', '.join(lacking)}")
+    return {**fields, "schema": SCHEMA, "config": config, "cell": cell_id(config), "aliases": [fields["cell"]]}
 
 
 def parse_shared(text: str) -> Any:
@@ -212,20 +229,27 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
     A record stands in cells/ or in the archive; where in both, that in cells/ counts.
     """
     loose = {path.name for path in (results / "cells").glob("*.json")}
-    records, refused = [], []
+    records: dict[str, Record] = {}
+    refused = []
     for name in sorted(loose | archived(results).keys()):
         try:
-            records.append(record_named(results, name))
+            record = record_named(results, name)
         except ValueError as error:
             refused.append(str(error))
-    return records, refused
+        else:  # of a cell that was run again behind its record of schema 1, what stands under its own name
+            if record.cell not in records or name == f"{record.cell}.json":
+                records[record.cell] = record
+    return list(records.values()), refused
 
 
-def valid_record(results: Path, cell: str) -> Record | None:
-    try:
-        return record_named(results, f"{cell}.json")
-    except ValueError:
-        return None
+def valid_record(results: Path, *names: str) -> Record | None:
+    """The first whole record under any of a cell's names."""
+    for name in names:
+        try:
+            return record_named(results, f"{name}.json")
+        except ValueError:
+            continue
+    return None
 
 
 def record_named(results: Path, name: str) -> Record:

@@ -1,0 +1,1 @@
+"""Loops that fill masked positions, and the functions they share."""

@@ -1,0 +1,223 @@
+"""What is written stays: each pass predicts the open holes and keeps some of what it predicted.
+
+    call 1   p p ? ? ? ?
+    call 2   p p ? w ? w    which is the order, how many the count, how far to the right the block
+    call 3   p p w w ? w
+
+The decoder of LLaDA (Nie et al., 2025) and MaskGIT (Chang et al., 2022); one hole a call is easy-first (Tsuruoka and
+Tsujii, 2005). It serves every model that sees both sides of a hole.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from paradigms.base import ORDER, Canvas, Noise, Paradigm, all_rows, ban
+from paradigms.decoders.block_cache import BlockCache
+from paradigms.decoders.guidance import Guided
+from paradigms.decoders.policy import (
+    DETERMINISTIC,
+    ORDERS,
+    Draw,
+    Order,
+    as_many_as_sure,
+    best,
+    cosine_quota,
+    few_nats_at_stake,
+    probability,
+    quota,
+    ranked,
+    uncertainty,
+)
+from paradigms.decoders.sampling import at_least, pick
+
+COUNTS = ("steps", "per_pass", "threshold", "factor", "entropy_bound")
+Choose = Callable[[int, Tensor, Tensor], Tensor]
+"""From a call's number, its logits (B, W, V) and which holes they are for (B, W) to the tokens (B, W)."""
+
+
+class Part(NamedTuple):
+    """Where a row is in its block: masks at the block's start, passes for it, passes done."""
+
+    masks_B: Tensor
+    passes_B: Tensor
+    step_B: Tensor
+
+
+@dataclass(frozen=True)
+class OrderAndCount:
+    """Which of a block's open holes a pass writes.
+
+    order: which hole first; ends_last: an end token only where nothing else is left to write (LLaDA's instruct runs).
+    Count, one of: steps: passes, a block's holes shared out over them by schedule; per_pass: holes a pass; threshold:
+    all tokens at least so probable; factor: as many as are jointly sure (both Wu et al., 2025); entropy_bound: as many
+    as put at most so many nats at stake (Ben-Hamu et al., 2025). None of them: one hole a pass. Every pass writes at
+    least one.
+    """
+
+    temperature: float = 1.0
+    order: Order = "random"
+    ends_last: bool = False
+    steps: int | None = None
+    schedule: Literal["even", "cosine"] = "even"
+    per_pass: int | None = None
+    threshold: float | None = None
+    factor: float | None = None
+    entropy_bound: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "factor", "entropy_bound"):
+            at_least(self, name, 0)
+        for name in ("steps", "per_pass"):
+            at_least(self, name, 1)
+        given = [f"{name}={getattr(self, name)}" for name in COUNTS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: cannot go with {given[0]}; set one of them to null")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold={self.threshold}: must be from 0 to 1")
+        if self.schedule != "even" and self.steps is None:
+            raise ValueError(f"schedule={self.schedule}: shares out steps, so set steps")
+
+    def scores(self, logits_BWV: Tensor, token_BW: Tensor, eos: int, draw: Draw) -> Tensor:
+        """What comes first has the highest, (B, W)."""
+        score_BW = ORDERS[self.order](logits_BWV, token_BW, draw)
+        if self.ends_last:
+            score_BW = score_BW.masked_fill(token_BW == eos, torch.finfo(score_BW.dtype).min)  # held back
+        return score_BW
+
+    def chosen(self, logits_BWV: Tensor, token_BW: Tensor, score_BW: Tensor, open_BW: Tensor, part: Part) -> Tensor:
+        """Which open holes this pass writes."""
+        if self.threshold is not None:
+            held_back_BW = score_BW == torch.finfo(score_BW.dtype).min
+            sure_BW = (probability(logits_BWV, token_BW) >= self.threshold) & ~held_back_BW
+            return best(score_BW, open_BW, torch.ones_like(part.step_B)) | sure_BW & open_BW
+        if self.factor is not None:
+            p_BW = probability(logits_BWV, token_BW)
+            count_B = as_many_as_sure(ranked(p_BW, score_BW, open_BW, -torch.inf), self.factor)
+        elif self.entropy_bound is not None:
+            nats_BW = uncertainty(logits_BWV)
+            count_B = few_nats_at_stake(ranked(nats_BW, score_BW, open_BW, torch.inf), self.entropy_bound)
+        else:
+            count_B = self.planned(open_BW.sum(1), part)
+        return best(score_BW, open_BW, count_B)
+
+    def planned(self, left_B: Tensor, part: Part) -> Tensor:
+        """How many holes a pass writes where that is fixed beforehand."""
+        if self.steps is None:
+            return torch.full_like(left_B, self.per_pass or 1)
+        if self.schedule == "cosine":
+            return cosine_quota(left_B, part.masks_B, part.passes_B, part.step_B).clamp(min=1)
+        return quota(part.masks_B, part.passes_B, part.step_B)
+
+    def quotas(self, holes: int) -> list[int]:
+        """The same for all passes over so many holes."""
+        found: list[int] = []
+        while (left := holes - sum(found)) > 0:
+            total_1, step_1 = torch.tensor([holes]), torch.tensor([len(found)])
+            part = Part(total_1, torch.full_like(total_1, self.steps or 1), step_1)
+            found.append(min(left, int(self.planned(torch.tensor([left]), part))))
+        return found
+
+    def never_looks_at_draws(self) -> bool:
+        """Is what a pass writes decided by laws alone, and not by the tokens drawn from them?"""
+        return self.order in DETERMINISTIC and not self.ends_last and self.threshold is None and self.factor is None
+
+    def ranks_at_random(self) -> bool:
+        """Is every set of open holes as likely to be written as any other?"""
+        adaptive = (self.threshold, self.factor, self.entropy_bound)
+        return self.order == "random" and not self.ends_last and set(adaptive) == {None}
+
+
+@dataclass(frozen=True)
+class CommitOnce(OrderAndCount):
+    """order x count x block.
+
+    steps: passes in all, shared out over the blocks.
+    block: holes in a block; blocks are written left to right, semi-autoregressively.
+    cache: what stays unread within a block, its keys and values being kept: what stands before it (prefix), or all
+    around it (dual; Wu et al., 2025). An approximation, mended every `refresh` passes and at every block's start.
+    guidance: w of classifier-free guidance (Nie et al., 2024).
+    """
+
+    block: int | None = None
+    cache: Literal["prefix", "dual"] | None = None
+    refresh: int | None = None
+    guidance: float | None = None
+    length: Literal["eos", "oracle", "fixed"] = "eos"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "guidance", 0)
+        for name in ("block", "refresh"):
+            at_least(self, name, 1)
+        if self.cache is not None and self.block is None:
+            raise ValueError(f"cache={self.cache}: keeps what is outside a block, so set block")
+        if self.refresh is not None and self.cache is None:
+            raise ValueError(f"refresh={self.refresh}: there is no cache to refresh; set cache, or refresh to null")
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        def draw(call: int, logits_BWV: Tensor, _: Tensor) -> Tensor:
+            rows_B, shape = all_rows(canvas), logits_BWV.shape[1:]
+            return pick(logits_BWV, self.temperature, lambda: noise.uniform(call, rows_B, shape))
+
+        return (one.ids_BL for one in self.passes(model, canvas, noise, draw))
+
+    def passes(self, model: Paradigm, canvas: Canvas, noise: Noise, choose: Choose) -> Iterator["Pass"]:
+        """Call by call from masks; `choose` says which token each hole would get, the decoder which of them stay."""
+        rows_B, ids_BL, backbone = all_rows(canvas), canvas.ids_BL, Guided.around(model, canvas, self.guidance)
+        at_BH, open_BH = canvas.hole_positions()
+        H = at_BH.shape[1]
+        size = min(self.block or H, H)
+        block_BH = torch.arange(H, device=at_BH.device).expand_as(at_BH) // size
+        blocks_B = block_BH.masked_fill(~open_BH, -1).amax(1) + 1
+        kept = BlockCache(self.cache, self.refresh, backbone, canvas) if self.cache else None
+        step_B = masks_B = last_B = torch.full_like(rows_B, -1)
+        call = -1
+        while open_BH.any():
+            now_B = block_BH.masked_fill(~open_BH, H).amin(1)  # every row is in its leftmost unfinished block;
+            now_B = now_B if kept is None else now_B.amin().expand_as(now_B)  # with a cache all are in the same
+            inside_BH, begins_B = open_BH & (block_BH == now_B[:, None]), now_B != last_B
+            step_B, last_B = (step_B + 1).masked_fill(begins_B, 0), now_B
+            masks_B = inside_BH.sum(1).where(begins_B, masks_B)
+            # a row's calls are numbered alike in every batch, also where it waits for others at a block's end
+            call = call + 1 if kept is None else int(now_B[0]) * size + int(step_B[0])
+            slot_BW = (~inside_BH).byte().argsort(dim=1, stable=True)[:, : int(inside_BH.sum(1).max())]
+            at_BW, open_BW = at_BH.gather(1, slot_BW), inside_BH.gather(1, slot_BW)
+            if kept is None:
+                logits_BWV = backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BW)
+            else:
+                block_BQ = at_BH[:, int(now_B[0]) * size : int(now_B[0] + 1) * size]
+                logits_BWV = kept.read(ids_BL, model.rule(canvas), block_BQ, at_BW, int(step_B[0]))
+            logits_BWV = ban(logits_BWV, model.never())
+            token_BW = choose(call, logits_BWV, slot_BW)
+            score_BW = self.scores(
+                logits_BWV,
+                token_BW,
+                model.vocabulary.eos,
+                lambda: noise.uniform(call, rows_B, token_BW.shape[1:], ORDER),
+            )
+            part = Part(masks_B, self.shared_out(blocks_B, now_B), step_B)
+            write_BW = self.chosen(logits_BWV, token_BW, score_BW, open_BW, part)
+            ids_BL = ids_BL.scatter(1, at_BW, token_BW.where(write_BW, ids_BL.gather(1, at_BW)))
+            open_BH = open_BH.scatter(1, slot_BW, open_BH.gather(1, slot_BW) & ~write_BW)
+            yield Pass(ids_BL, logits_BWV, slot_BW, write_BW)
+
+    def in_random_order(self) -> bool:
+        """The same of all open holes at once, and each from the model's own law?"""
+        return self.ranks_at_random() and self.block is None and self.guidance is None
+
+    def shared_out(self, blocks_B: Tensor, block_B: Tensor) -> Tensor:
+        """Passes for one of a row's blocks."""
+        return quota(torch.full_like(blocks_B, self.steps or 1), blocks_B.clamp(min=1), block_B).clamp(min=1)
+
+
+class Pass(NamedTuple):
+    """What one call did: the canvas behind it, the laws it saw and of which holes, which of them it wrote."""
+
+    ids_BL: Tensor
+    logits_BWV: Tensor
+    slot_BW: Tensor
+    write_BW: Tensor

@@ -1,0 +1,50 @@
+"""Every hole over and over: mask one, draw it again given all the others (Wang and Cho, 2019).
+
+call 1   p p ? ? ? ?
+call 5   p p w ? w w    one hole a call, in random order, none a second time before all had their first
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from paradigms.base import ORDER, Canvas, Noise, Paradigm, all_rows, ban
+from paradigms.decoders.sampling import at_least, keep_top_k, pick
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """updates: calls, at least one a hole; burn_in: those that draw from the full softmax, others from the top k."""
+
+    updates: int = 500
+    burn_in: int = 250
+    top_k: int = 100
+    temperature: float = 1.0
+    length: Literal["eos", "oracle", "fixed"] = "eos"
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "top_k"):
+            at_least(self, name, 1)
+        for name in ("burn_in", "temperature"):
+            at_least(self, name, 0)
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        at_BH, real_BH = canvas.hole_positions()
+        rows_B, ids_BL = all_rows(canvas), canvas.ids_BL.clone()
+        visits_BH = torch.zeros_like(at_BH, dtype=torch.float64).masked_fill(~real_BH, torch.inf)
+        for call in range(max(self.updates, at_BH.shape[1])):
+            # the least visited hole, any of equals: sweeps in random order
+            turn_B = (visits_BH + noise.uniform(call, rows_B, at_BH.shape[1:], ORDER)).argmin(1)
+            visits_BH[rows_B, turn_B] += 1
+            at_B1 = at_BH.gather(1, turn_B[:, None])
+            ids_BL.scatter_(1, at_B1, model.vocabulary.mask)
+            logits_BV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_B1)[:, 0]
+            logits_BV = ban(logits_BV, model.never())
+            if call >= self.burn_in:
+                logits_BV = keep_top_k(logits_BV, self.top_k)
+            token_B = pick(logits_BV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BV.shape[1:]))
+            ids_BL.scatter_(1, at_B1, token_B[:, None])
+            yield ids_BL

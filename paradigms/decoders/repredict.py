@@ -1,0 +1,43 @@
+"""Nothing is settled before the end: every pass predicts all holes anew and keeps the surest (after Ye et al., 2025).
+
+    call 1   p p ? ? ? ?
+    call 2   p p ? w ? w    of the H holes the H t / T surest stay behind pass t,
+    call 3   p p w x ? w    whatever stood in them before
+
+Not the decoder that commits once: there a written token is never looked at again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from paradigms.base import Canvas, Noise, Paradigm, all_rows, ban
+from paradigms.decoders.policy import best, probability
+from paradigms.decoders.sampling import at_least, pick
+
+
+@dataclass(frozen=True)
+class RepredictAll:
+    """passes: T."""
+
+    passes: int = 10
+    temperature: float = 1.0
+    length: Literal["eos", "oracle", "fixed"] = "eos"
+
+    def __post_init__(self) -> None:
+        at_least(self, "passes", 1)
+        at_least(self, "temperature", 0)
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        at_BH, real_BH = canvas.hole_positions()
+        rows_B, holes_B, ids_BL = all_rows(canvas), real_BH.sum(1), canvas.ids_BL
+        for call in range(self.passes):
+            logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
+            logits_BHV = ban(logits_BHV, model.never())
+            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
+            kept_BH = best(probability(logits_BHV, token_BH), real_BH, holes_B * (call + 1) // self.passes)
+            shown_BH = token_BH.masked_fill(~kept_BH, model.vocabulary.mask)
+            ids_BL = ids_BL.scatter(1, at_BH, shown_BH.where(real_BH, ids_BL.gather(1, at_BH)))
+            yield ids_BL

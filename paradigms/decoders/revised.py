@@ -1,0 +1,44 @@
+"""First written, then revised: does a loop that opens tokens again mend what a decoder that commits once got wrong?
+
+call 1-6   p p w w w w    the first decoder writes
+call 7     p p w ? w w    the second starts from its text instead of from masks
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from paradigms.base import LATER, Canvas, Noise, Paradigm
+from paradigms.decoders.commit_once import CommitOnce
+from paradigms.decoders.gibbs import Gibbs
+from paradigms.decoders.remask import Remask
+from paradigms.decoders.repredict import RepredictAll
+
+
+@dataclass(frozen=True)
+class Revised:
+    """Both decoders are those of the same model; the length is the first one's."""
+
+    first: CommitOnce
+    then: RepredictAll | Remask | Gibbs
+
+    @property
+    def length(self):
+        return self.first.length
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        ids_BL = canvas.ids_BL
+        for ids_BL in self.first(model, canvas, noise):
+            yield ids_BL
+        yield from self.then(model, Canvas(ids_BL.clone(), canvas.holes_BL, canvas.pad_BL), Later(noise))
+
+
+@dataclass(frozen=True)
+class Later:
+    """The same noise, calls numbered from LATER."""
+
+    noise: Noise
+
+    def uniform(self, call: int, rows_b: Tensor, shape: tuple[int, ...], stream: int = 0) -> Tensor:
+        return self.noise.uniform(LATER + call, rows_b, shape, stream)

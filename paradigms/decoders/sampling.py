@@ -1,0 +1,96 @@
+"""From logits to a token: what is forbidden, what is cut off, and a draw made in float64.
+
+Float32 Gumbel noise lowers the temperature silently (Zheng et al., 2025), so every draw is float64.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one token is drawn: temperature 0 takes the likeliest, the other settings cut the law's tail.
+
+    top_k: Fan et al., 2018.  top_p: Holtzman et al., 2020.  min_p: Nguyen et al., 2024.
+    repetition_penalty: Keskar et al., 2019.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 0)
+        at_least(self, "top_k", 1)
+        for share in ("top_p", "min_p"):
+            value = getattr(self, share)
+            if value is not None and not 0 < value <= 1:
+                raise ValueError(f"{share}={value}: must be above 0 and at most 1")
+        if self.repetition_penalty <= 0:
+            raise ValueError(f"repetition_penalty={self.repetition_penalty}: must be above 0")
+
+
+def at_least(settings: object, name: str, least: float) -> None:
+    """Raises ValueError, naming the setting, where it is set and below `least`."""
+    value = getattr(settings, name)
+    if value is not None and not value >= least:
+        raise ValueError(f"{name}={value}: must be at least {least}")
+
+
+def pick(logits: Tensor, temperature: float, draw: Callable[[], Tensor]) -> Tensor:
+    """A token for every (..., V): the likeliest at temperature 0, else a draw by the Gumbel trick.
+
+    argmax(logits + T G) with G = -log(-log U) is a draw from softmax(logits / T) (Gumbel, 1954).
+    `draw` gives U, float64 in (0, 1), and is called only where one is needed.
+    """
+    if temperature == 0:
+        return logits.argmax(-1)
+    return (logits.double() - temperature * (-draw().log()).log()).argmax(-1)
+
+
+def penalise(logits_bV: Tensor, seen_bL: Tensor, penalty: float) -> Tensor:
+    """Makes ids that were seen less likely: logit / penalty where positive, * penalty where negative."""
+    seen_logits = logits_bV.gather(1, seen_bL)
+    changed = torch.where(seen_logits > 0, seen_logits / penalty, seen_logits * penalty)
+    return logits_bV.scatter(1, seen_bL, changed)
+
+
+def keep_top_k(logits_bV: Tensor, k: int) -> Tensor:
+    """Only the k likeliest (and what ties with the last of them)."""
+    least = logits_bV.topk(min(k, logits_bV.shape[-1]))[0][:, -1:]
+    return logits_bV.masked_fill(logits_bV < least, -torch.inf)
+
+
+def keep_top_p(logits_bV: Tensor, p: float) -> Tensor:
+    """Only the smallest set of likeliest tokens whose mass reaches p; never none."""
+    descending, order = logits_bV.sort(descending=True, stable=True)
+    mass_before = descending.softmax(-1).cumsum(-1) - descending.softmax(-1)
+    cut = (mass_before >= p).scatter(1, order, mass_before >= p)
+    return logits_bV.masked_fill(cut, -torch.inf)
+
+
+def keep_min_p(logits_bV: Tensor, p: float) -> Tensor:
+    """Only tokens at least p times as likely as the likeliest."""
+    probability = logits_bV.softmax(-1)
+    return logits_bV.masked_fill(probability < p * probability.amax(-1, keepdim=True), -torch.inf)
+
+
+def choose(how: Sampling, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+    """A token for every row, (b,), behind those that were `seen`; `draw` gives float64 in (0, 1), (b, *shape)."""
+    if how.repetition_penalty != 1:
+        logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
+    if how.temperature == 0:
+        return logits_bV.argmax(-1)
+    logits_bV = logits_bV / how.temperature
+    if how.top_k is not None:
+        logits_bV = keep_top_k(logits_bV, how.top_k)
+    if how.top_p is not None:
+        logits_bV = keep_top_p(logits_bV, how.top_p)
+    if how.min_p is not None:
+        logits_bV = keep_min_p(logits_bV, how.min_p)
+    return pick(logits_bV, 1.0, lambda: draw(logits_bV.shape[1:]))

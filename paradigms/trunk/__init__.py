@@ -1,0 +1,1 @@
+"""The transformer that all paradigms share: backbone, attention rules, key-value cache."""

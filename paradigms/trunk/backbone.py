@@ -1,0 +1,170 @@
+"""The one transformer every paradigm shares; only the attention rule it is given differs.
+
+Pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary positions (Su et al., 2021), SwiGLU (Shazeer, 2020), tied
+embeddings. Residual branches start at zero, so that at first every layer is the identity (Zhang et al., 2019).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paradigms.trunk.attention import AttentionRule
+from paradigms.trunk.cache import Cache
+
+
+class Late(NamedTuple):
+    """Who passes which layers: a call's first `read` queries all of them, the others only those from `layer` on.
+
+    Those that are read are the text's first positions, all in this call, and below `layer` they see each other alone.
+    """
+
+    read: int
+    layer: int
+
+
+def rotate(x_BNQD: Tensor, cos_BQD: Tensor, sin_BQD: Tensor) -> Tensor:
+    """Turns the halves of every head's vector against each other by an angle that grows with position."""
+    left, right = x_BNQD.chunk(2, dim=-1)
+    return x_BNQD * cos_BQD[:, None] + torch.cat((-right, left), dim=-1) * sin_BQD[:, None]
+
+
+class Layer(nn.Module):
+    """Attention and SwiGLU, each behind a norm and added to the stream."""
+
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.heads = heads
+        self.attend_norm = nn.RMSNorm(width, eps=1e-5)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attend_out = nn.Linear(width, width, bias=False)
+        self.mlp_norm = nn.RMSNorm(width, eps=1e-5)
+        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.mlp_out = nn.Linear(hidden, width, bias=False)
+
+    def forward(
+        self,
+        x_BQD: Tensor,
+        turn: tuple[Tensor, Tensor],
+        sees_B1QL: Tensor,
+        at_BQ: Tensor,
+        kept_2BNLD: Tensor | None,
+    ) -> Tensor:
+        B, Q, D = x_BQD.shape
+        N = self.heads
+        qkv = self.qkv(self.attend_norm(x_BQD)).view(B, Q, 3 * N, D // N).transpose(1, 2)
+        query, key = rotate(qkv[:, : 2 * N], *turn).chunk(2, dim=1)
+        value = qkv[:, 2 * N :]
+        if kept_2BNLD is not None:
+            rows_B1 = torch.arange(B, device=x_BQD.device)[:, None]
+            kept_2BNLD[0][rows_B1, :, at_BQ] = key.transpose(1, 2)
+            kept_2BNLD[1][rows_B1, :, at_BQ] = value.transpose(1, 2)
+            key, value = kept_2BNLD[..., : sees_B1QL.shape[-1], :].unbind()
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=sees_B1QL)
+        x_BQD = x_BQD + self.attend_out(mixed.transpose(1, 2).reshape(B, Q, D))
+        gate, up = self.gate_up(self.mlp_norm(x_BQD)).chunk(2, dim=-1)
+        return x_BQD + self.mlp_out(F.silu(gate) * up)
+
+
+class Backbone(nn.Module):
+    """Token ids in, logits out.
+
+    embedding: the deviation with which embeddings begin. Tied, they make first logits of deviation embedding x
+    sqrt(width): with a vocabulary of thousands, much of a short training goes into taking large ones back.
+    """
+
+    def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int, embedding: float = 0.5):
+        super().__init__()
+        if min(layers, width, heads, hidden) < 1 or width % (2 * heads):
+            raise ValueError(f"width={width}, heads={heads}: must be positive, width a multiple of 2 x heads")
+        if embedding <= 0:
+            raise ValueError(f"embedding={embedding}: must be above 0")
+        self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
+        unset = torch.empty(vocabulary_size, width)  # see initialise; a draw on the meta device imports all of dynamo
+        self.embed = nn.Embedding.from_pretrained(unset, freeze=False)
+        self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Embeddings with their deviation, branch outputs 0, everything else 1/sqrt(inputs)."""
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if weight.dim() == 1:
+                    weight.fill_(1.0)
+                elif name.endswith("_out.weight"):
+                    weight.zero_()
+                else:
+                    deviation = self.embedding if name == "embed.weight" else weight.shape[1] ** -0.5
+                    weight.normal_(0, deviation, generator=generator)
+
+    def cache(self, rows: int, positions: int, layers: int | None = None) -> Cache:
+        """Of the last so many layers, by default of all."""
+        layers = len(self.layers) if layers is None else layers
+        return Cache(self.embed.weight, layers, rows, self.heads, positions, self.width // self.heads)
+
+    def forward(
+        self,
+        ids_BQ: Tensor,
+        rule: AttentionRule,
+        *,
+        pad_BL: Tensor,
+        at_BQ: Tensor | None = None,
+        place_BQ: Tensor | None = None,
+        want_BW: Tensor | None = None,
+        cache: Cache | None = None,
+        late: Late | None = None,
+    ) -> Tensor:
+        """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted.
+
+        ids_BQ: the tokens read in this call.  pad_BL: True where nothing stands; its width is how far keys reach.
+        at_BQ: the positions of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
+        place_BQ: where in the text they stand, by default at_BQ; two tokens may stand at one place.
+        cache: keys and values of earlier calls; those of this call are written into it.
+        late: which queries pass only the last layers, by default none; a cache then needs no other layers.
+        """
+        if at_BQ is None:
+            at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
+        query_BQ1, key_11L = at_BQ[:, :, None], torch.arange(pad_BL.shape[1], device=ids_BQ.device)[None, None]
+        # every position sees itself, or padding would have nothing to attend to
+        sees_B1QL = (rule(query_BQ1, key_11L) & ~pad_BL[:, None] | (key_11L == query_BQ1))[:, None]
+        x_BQD = self.embed(ids_BQ)
+        half = self.width // self.heads // 2
+        frequency = 10_000.0 ** (-torch.arange(half, device=x_BQD.device, dtype=torch.float64) / half)
+        place_BQ = at_BQ if place_BQ is None else place_BQ
+        angle_BQD = (place_BQ[:, :, None] * frequency).repeat(1, 1, 2)
+        turn = angle_BQD.cos().to(x_BQD.dtype), angle_BQD.sin().to(x_BQD.dtype)
+        read, entry = late or (0, 0)
+        if read:
+            x_BQD = torch.cat((self.below(entry, x_BQD[:, :read], turn, sees_B1QL, at_BQ), x_BQD[:, read:]), dim=1)
+        for number, layer in list(enumerate(self.layers))[entry:]:
+            kept = None if cache is None else cache.layers[number - len(self.layers)]
+            x_BQD = layer(x_BQD, turn, sees_B1QL, at_BQ, kept)
+        if want_BW is not None:
+            x_BQD = x_BQD.gather(1, want_BW[:, :, None].expand(-1, -1, self.width))
+        return F.linear(self.norm(x_BQD), self.embed.weight)
+
+    def below(self, entry: int, x_BQD: Tensor, turn: tuple[Tensor, Tensor], sees_B1QL: Tensor, at_BQ: Tensor) -> Tensor:
+        """The text's first Q positions, by themselves, through the layers before number `entry`."""
+        Q = x_BQD.shape[1]
+        cos_BQD, sin_BQD = turn
+        for layer in list(self.layers)[:entry]:
+            x_BQD = layer(x_BQD, (cos_BQD[:, :Q], sin_BQD[:, :Q]), sees_B1QL[:, :, :Q, :Q], at_BQ[:, :Q], None)
+        return x_BQD
+
+    def flops(self, batch: int, queries: int, keys: int, wanted: int, late: Late | None = None) -> int:
+        """Floating-point operations of one forward call's matrix products, a multiply and an add counted as two."""
+        D, (read, entry) = self.width, late or (0, 0)
+        entered = len(self.layers) - entry
+        matrices = 2 * batch * (queries * entered + read * entry) * (4 * D * D + 3 * D * self.hidden)
+        attention = 2 * batch * (queries * keys * entered + read * read * entry) * 2 * D
+        return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings
+
+    def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool, late: Late | None = None) -> int:
+        """The least that one forward call moves: its weights; of a cache what is read and what is written."""
+        read, entry = late or (0, 0)
+        unused = [] if read else list(self.layers)[:entry]
+        weights = sum(weight.nbytes for weight in self.parameters())
+        weights -= sum(weight.nbytes for layer in unused for weight in layer.parameters())
+        size = self.embed.weight.element_size()
+        return weights + cached * 2 * (len(self.layers) - entry) * batch * (keys + queries) * self.width * size

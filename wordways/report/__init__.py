@@ -1,0 +1,1 @@
+"""The wing that reads records: tables, figures and pages, without torch."""

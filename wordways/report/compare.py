@@ -1,0 +1,136 @@
+"""Two results folders, two machines or two versions: which numbers moved, and by more than their noise.
+
+Rows are matched by their settings, whatever the device. On identical items and seeds a difference is paired; otherwise
+its interval is put together from both rows' own (MOVER: Zou and Donner, 2008), of a ratio on logarithms.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import exp, hypot, log
+
+import pandas as pd
+
+from wordways.record import Record, canonical
+from wordways.report import derive, likelihoods
+from wordways.report.contrasts import contrast_of
+from wordways.report.rows import NOT_TELLING, Row, rows_of
+from wordways.report.signature import signature
+from wordways.report.stats import Interval
+from wordways.report.tables import Table, data_measures
+
+ANYWHERE = (*NOT_TELLING, "device")
+TIMES = ("ms", "1/s", "MB")  # units of what is compared by ratio
+
+
+@dataclass(frozen=True)
+class Move:
+    """A measure of one row in both folders."""
+
+    task: str
+    row: str
+    measure: str
+    first: float
+    second: float
+    change: Interval
+    ratio: bool
+
+    def verdict(self) -> str:
+        """By the interval; a number that has none, a count, is told from another only where they are equal."""
+        still = 1.0 if self.ratio else 0.0
+        if self.change.low <= still <= self.change.high:
+            return "within noise"
+        return "no interval" if self.change.method == "none" else "beyond noise"
+
+
+def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, list[str]]:
+    """The table, what moved before what did not, and a line for every row that only one folder has."""
+    a, b = (by_settings(rows_of(records)) for records in (first, second))
+    found = [move for key in a if key in b for move in moves(a[key], b[key])]
+    order = ("beyond noise", "no interval", "within noise")
+    found.sort(key=lambda move: order.index(move.verdict()))
+    frame = [
+        {
+            "": f"{move.task}, {move.row}",
+            "measure": move.measure,
+            "A": f"{move.first:.4g}",
+            "B": f"{move.second:.4g}",
+            "change": f"×{move.change.value:.4g}" if move.ratio else f"{move.change.value:+.4g}",
+            "95 % interval": f"{move.change.low:.4g} to {move.change.high:.4g}",
+            "method": move.change.method,
+            "verdict": move.verdict(),
+        }
+        for move in found
+    ]
+    beyond, unknown = (sum(move.verdict() == word for move in found) for word in order[:2])
+    note = (
+        f"{beyond} of {len(found)} measures of {len(a.keys() & b.keys())} shared rows moved beyond noise, {unknown} "
+        "differ without an interval. Change: B minus A, of times, rates and memory B over A. Verdicts by the 95 % "
+        f"interval, each by itself: of so many one in twenty, {len(found) / 20:.0f}, would be beyond by chance alone. "
+        "The noise is that of items, seeds and repeats; what a machine does between two runs comes on top."
+    )
+    only = [
+        f"only in {name}: {row.task}, {row.label}"
+        for name, own, other in (("A", a, b), ("B", b, a))
+        for key, row in own.items()
+        if key not in other
+    ]
+    signed = "\n".join(signature(list(rows.values())) for rows in (a, b))
+    columns = ["", "measure", "A", "B", "change", "95 % interval", "method", "verdict"]
+    table = Table("comparison", "What moved from A to B", note, pd.DataFrame(frame, columns=columns))
+    return replace(table, signature=signed), only
+
+
+def by_settings(rows: Sequence[Row]) -> dict[str, Row]:
+    """Every row under its settings, device and names left out."""
+    return {
+        canonical({name: value for name, value in row.first().config.items() if name not in ANYWHERE}): row
+        for row in rows
+    }
+
+
+def moves(a: Row, b: Row) -> list[Move]:
+    """Everything that both rows have a value of."""
+    found, strata = [], a.first().groups()
+    for stratum in strata:
+        for metric in a.first().scores:
+            value = partial(derive.quality, metric=metric, stratum=stratum)
+            found.append((f"{metric}, {stratum}" if len(strata) > 1 else metric, "", value, (metric, stratum)))
+        value = partial(likelihoods.nats_per_token, stratum=stratum)
+        found.append((f"nats_per_token, {stratum}" if len(strata) > 1 else "nats_per_token", "nats", value, None))
+    found += [(m.name, m.unit, m.value, None) for m in data_measures([a, b])]
+    made = []
+    for name, unit, value, quality in found:
+        one, other = a.over_seeds(value), b.over_seeds(value)
+        if one is None or other is None:
+            continue
+        ratio = unit in TIMES and min(one.value, other.value) > 0
+        contrast = contrast_of(a, b, *quality) if quality else None
+        change = contrast.difference if contrast else quotient(one, other) if ratio else difference(one, other)
+        made.append(Move(a.task, a.label, name, one.value, other.value, change, ratio))
+    return made
+
+
+def difference(a: Interval, b: Interval) -> Interval:
+    """b - a of two rows that share nothing: distances to the ends, squared and added."""
+    value = b.value - a.value
+    low = value - hypot(b.value - b.low, a.high - a.value)
+    high = value + hypot(b.high - b.value, a.value - a.low)
+    return Interval(value, low, high, method_of(a, b), min(a.n, b.n))
+
+
+def quotient(a: Interval, b: Interval) -> Interval:
+    """b / a of two positive rows: the difference of their logarithms.
+
+    An interval over few seeds may reach to 0: its lower end is then as many times smaller as its upper end is larger.
+    """
+    lows = [x.low if x.low > 0 else x.value**2 / x.high for x in (a, b)]
+    pairs = zip((a, b), lows, strict=True)
+    logs = [replace(x, value=log(x.value), low=log(low), high=log(x.high)) for x, low in pairs]
+    found = difference(*logs)
+    return replace(found, value=exp(found.value), low=exp(found.low), high=exp(found.high))
+
+
+def method_of(a: Interval, b: Interval) -> str:
+    methods: Mapping[str, None] = dict.fromkeys((a.method, b.method))
+    return "none" if set(methods) == {"none"} else f"MOVER of {' and '.join(methods)}"

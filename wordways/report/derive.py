@@ -1,0 +1,279 @@
+"""Every derived number, once: formulas over one trace and one clock, as results/README.md defines them.
+
+s_i is the time after which position i no longer changes, tau_i the latest s_j with j <= i, N the useful tokens.
+"""
+
+import itertools
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from scipy.stats import kendalltau
+
+from wordways.record import Record, remembered
+from wordways.report.stats import Interval, clustered, mean, median, pooled, proportion
+
+Timing = Mapping[str, Any]
+
+
+@remembered
+def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
+    """The metric over the items of a stratum, or over all; of items that have a value.
+
+    Of a metric that has no items, the value of the whole set, without an interval.
+    """
+    entry = record.scores.get(metric)
+    if entry is None:
+        return None
+    places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+    if "items" not in entry:
+        found = entry["value"] if stratum is None else entry["strata"].get(stratum)
+        return None if found is None else Interval(found, found, found, "none", len(places))
+    if "statistics" in entry:
+        return of_sums(metric, [entry["statistics"][i] for i in places])
+    chosen = [place for place in places if entry["items"][place] is not None]
+    if not chosen:
+        return None
+    items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
+    if groups:
+        return clustered(items, groups)
+    if set(items) <= {0, 1}:
+        return proportion(int(sum(items)), len(items))
+    return mean(items)
+
+
+def beyond_draft(record: Record) -> Interval | None:
+    """Accuracy minus that of the drafts, paired by item; None where no draft could be right."""
+    if "draft_accuracy" not in record.scores:
+        return None
+    return mean(
+        [a - b for a, b in zip(*(record.scores[m]["items"] for m in ("accuracy", "draft_accuracy")), strict=True)]
+    )
+
+
+@remembered
+def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
+    """The metric of the references themselves, where its values say something only beside theirs."""
+    entry = record.scores.get(metric, {})
+    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+    if "data_statistics" in entry:
+        return of_sums(metric, [entry["data_statistics"][i] for i in chosen])
+    values = [entry["data"][i] for i in chosen if entry["data"][i] is not None] if "data" in entry else []
+    return mean(values) if values else None
+
+
+def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
+    """A pooled metric over the texts that have a value; None where no text has."""
+
+    rows = [row for row in rows if any(row)]
+    return pooled(rows, value_of(metric)) if rows else None
+
+
+def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
+    """What a pooled metric, of references or of a judge, makes of the sums over a set."""
+    from tasks.metrics.__init__ import METRICS
+    from tasks.metrics.judged import JUDGED
+
+    return (METRICS | JUDGED)[metric].value
+
+
+def alone(record: Record) -> list[Timing]:
+    """The natural texts timed one by one."""
+    return [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == 1]
+
+
+def end_to_end(entry: Timing) -> list[float]:
+    """E2E of every repeat, seconds: canvas handed over to last pass done."""
+    return [sum(durations) / 1e9 for durations in entry["repeats_ns"]]
+
+
+def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
+    """tau_1..tau_N of every repeat, seconds: when the first i tokens are there to stay."""
+    curves = []
+    for durations in entry["repeats_ns"]:
+        done = list(itertools.accumulate(durations))
+        stable = [done[call - 1] / 1e9 for call in settled[: entry["useful_tokens"]]]
+        curves.append(list(itertools.accumulate(stable, max)))
+    return curves
+
+
+def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
+    """Median over texts of the median over repeats; of one text, the median's own interval. None without any text.
+
+    No mean: a text of one token in ten calls would outweigh all others.
+    """
+    if not values:
+        return None
+    return median(values[0]) if len(values) == 1 else median([statistics.median(repeats) for repeats in values])
+
+
+@remembered
+def latency_per_token(record: Record) -> Interval | None:
+    """E2E / N at batch 1, seconds; texts without a token have none."""
+    entries = [entry for entry in alone(record) if entry["useful_tokens"]]
+    return over_texts([[e2e / entry["useful_tokens"] for e2e in end_to_end(entry)] for entry in entries])
+
+
+@remembered
+def latency(record: Record) -> Interval | None:
+    """E2E at batch 1, seconds."""
+    return over_texts([end_to_end(entry) for entry in alone(record)])
+
+
+def curves(record: Record, least: int) -> list[list[list[float]]]:
+    """tau of every text with at least so many tokens."""
+    trace = record.trace
+    if trace is None:
+        return []
+    return [
+        readable(entry, trace["settled"][entry["first"]]) for entry in alone(record) if entry["useful_tokens"] >= least
+    ]
+
+
+@remembered
+def time_to_first_token(record: Record) -> Interval | None:
+    """TTFT = tau_1, seconds; known only afterwards for decoders that revise."""
+    return over_texts([[tau[0] for tau in repeats] for repeats in curves(record, 1)])
+
+
+@remembered
+def time_per_output_token(record: Record) -> Interval | None:
+    """TPOT = (tau_N - tau_1) / (N - 1), seconds, N > 1; 0 for one pass."""
+    return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in curves(record, 2)])
+
+
+@remembered
+def last_useful_token(record: Record) -> Interval | None:
+    """tau_N, seconds; E2E is later by the end token's pass and whatever follows it."""
+    return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record, 1)])
+
+
+@remembered
+def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
+    """Useful tokens (or characters) a second over a batch, the median repeat; at batch 1 over all texts timed."""
+    entries = [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == batch]
+    if not entries:
+        return None
+    produced = sum(entry[of] for entry in entries)
+    return median([produced / sum(times) for times in zip(*map(end_to_end, entries), strict=True)])
+
+
+@remembered
+def latency_by_length(record: Record) -> dict[int, Interval]:
+    """E2E at batch 1 of texts forced to a length, seconds, by length."""
+    forced = [entry for entry in record.timing if entry["workload"] == "forced"]
+    return {entry["useful_tokens"]: median(end_to_end(entry)) for entry in forced}
+
+
+def peak_memory(record: Record, batch: int) -> int | None:
+    """Most bytes in use while decoding a batch."""
+    peaks = [e["peak_bytes"] for e in record.timing if e["workload"] == "natural" and e["batch"] == batch]
+    return max(peaks, default=None)
+
+
+def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
+    """What the trace says of every text that was watched, or of a stratum's; without nfe a call is one evaluation."""
+    if record.trace is None:
+        return []
+    values = record.trace["calls"] if name not in record.trace and name == "nfe" else record.trace[name]
+    by_text = zip(record.trace["items"], values, strict=True)
+    return [value for item, value in by_text if stratum in (None, record.strata[item])]
+
+
+@remembered
+def calls(record: Record, stratum: str | None = None) -> Interval | None:
+    """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
+    found = traced(record, "nfe", stratum)
+    return mean(found) if found else None
+
+
+@remembered
+def tokens_per_pass(record: Record) -> Interval | None:
+    """TPF = N / NFE, averaged over texts."""
+    values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "nfe"), strict=True)]
+    return mean(values) if values else None
+
+
+@remembered
+def positions_per_token(record: Record) -> Interval | None:
+    """W = positions computed / useful tokens, over texts that have any."""
+    values = [p / n for n, p in zip(traced(record, "useful_tokens"), traced(record, "positions"), strict=True) if n]
+    return mean(values) if values else None
+
+
+def length_mode(record: Record) -> str:
+    """Who says where a text ends: the paradigm (eos, predicted), the reference (oracle) or nobody (fixed)."""
+    decoder = record.config["paradigm"].get("decoder") or {}
+    return decoder.get("first", decoder).get("length", "eos")  # of two decoders the first one's; only eos needs no name
+
+
+@remembered
+def lengths(record: Record) -> list[tuple[int, int, int | None]]:
+    """Of every traced text its useful tokens, its holes, and its reference's tokens, where they were counted."""
+    law, ended = record.likelihood or {"item_ids": [], "tokens": []}, length_mode(record) == "eos"
+    known = {item: tokens - ended for item, tokens in zip(law["item_ids"], law["tokens"], strict=True)}
+    named = zip(traced(record, "items"), traced(record, "useful_tokens"), traced(record, "filled"), strict=True)
+    return [(useful, len(filled), known.get(item)) for item, useful, filled in named]
+
+
+def has_own_lengths(record: Record) -> bool:
+    """Are there texts that need not fill their canvas? Where all must, an end is no token of theirs."""
+    whole = [(holes, tokens + 1) for _, holes, tokens in lengths(record) if tokens is not None]
+    return length_mode(record) != "eos" or any(holes != tokens for holes, tokens in whole)
+
+
+@remembered
+def length_error(record: Record) -> Interval | None:
+    """|N - N_ref| / N_ref, averaged over texts."""
+    values = [abs(useful - tokens) / tokens for useful, _, tokens in lengths(record) if tokens]
+    return mean(values) if values and has_own_lengths(record) else None
+
+
+@remembered
+def canvas_waste(record: Record) -> Interval | None:
+    """1 - N / L, L the holes that were handed over, averaged over texts."""
+    values = [1 - useful / holes for useful, holes, _ in lengths(record) if holes]
+    return mean(values) if values and has_own_lengths(record) else None
+
+
+@remembered
+def revisions(record: Record) -> float | None:
+    """Share of holes that changed after they were first written."""
+    pairs = [
+        pair
+        for filled, settled in zip(traced(record, "filled"), traced(record, "settled"), strict=True)
+        for pair in zip(filled, settled, strict=True)
+    ]
+    return sum(first != last for first, last in pairs) / len(pairs) if pairs else None
+
+
+@remembered
+def order_correlation(record: Record) -> float | None:
+    """Kendall's tau between position and call of settling, averaged over texts; 1 is left to right, None one pass."""
+    values = [rank_correlation(tuple(settled)) for settled in traced(record, "settled") if len(set(settled)) > 1]
+    return statistics.mean(values) if values else None
+
+
+@lru_cache(maxsize=4096)  # many texts are written in one order
+def rank_correlation(settled: tuple[int, ...]) -> float:
+    return float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def holes(record: Record, stratum: str) -> int:
+    """Of a stratum's first traced text."""
+    return len(traced(record, "filled", stratum)[0])
+
+
+@remembered
+def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
+    """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None.
+
+    None also where a hole's token is not drawn for it: what theory says of so many draws a pass is not said of these.
+    """
+    if traced(record, "filled") != traced(record, "settled") or not (record.trace or {}).get("aligned", True):
+        return None
+    counts = [Counter(filled) for filled in traced(record, "filled", stratum)]
+    found = {tuple(count[call] for call in sorted(count)) for count in counts}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,191 @@
+"""Every cell beside what theory demands of it: value, tolerance, interval, holds or not."""
+
+import inspect
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.base import Setting, Task, Theory
+from wordways.names import kind
+from wordways.record import Record, canonical, remembered
+from wordways.report.derive import holes, quality, quotas
+from wordways.report.likelihoods import (
+    APPROXIMATE,
+    OWN_LAW,
+    exact_nats_per_token,
+    gap_bits,
+    kl_per_token,
+    nats_per_token,
+    reverse_kl_per_token,
+)
+from wordways.report.stats import Interval
+from wordways.settings import SettingError, build, locate
+
+TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
+ADAPTIVE = ("factor", "entropy_bound")  # how many are written depends on what was predicted
+MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
+    "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
+    "nats_per_token": nats_per_token,
+    "exact_nats_per_token": exact_nats_per_token,
+    "kl": kl_per_token,
+    "reverse_kl": reverse_kl_per_token,
+}
+
+
+def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """One entry a cell, stratum and measure whose theory is defined, in a fixed order, whether it holds or not."""
+    done = [record for record in records if record.status == "ok"]
+    lines = [line for record in done for line in lines_of(record)] + list(gap_lines(done))
+    return sorted(
+        lines,
+        key=lambda line: (line["task"], line["n"], line["measure"], line["paradigm"], line["preset"], line["seed"]),
+    )
+
+
+@remembered
+def lines_of(record: Record) -> list[dict[str, Any]]:
+    """What theory says of a record by itself."""
+    return list(judged(record))
+
+
+def judged(record: Record) -> Iterator[dict[str, Any]]:
+    decoder = record.config["paradigm"]["decoder"]
+    if "teacher" in record.config["train"]:
+        return  # theory is about what the data say
+    if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
+        return
+    if decoder.get("cache") in APPROXIMATE or any(decoder.get(name) is not None for name in ADAPTIVE):
+        return
+    if "_target_" in decoder and "order" not in decoder:
+        return  # a loop of its own, which revises: nobody knows its law
+    for stratum in record.groups():
+        for measure, value in MEASURES.items():
+            line = judge(record, measure, stratum, value(record, stratum))
+            if line is not None:
+                yield line
+
+
+def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """What theory says of a paradigm that writes all at once beside one that writes one by one, trained alike."""
+    twins: dict[str, list[Record]] = {}
+    for record in records:
+        alike = {name: record.config[name] for name in ("task", "backbone", "train", "seed", "device", "dtype")}
+        of_data = "teacher" not in record.config["train"]
+        if of_data and record.likelihood is not None and record.likelihood["kind"] == "exact":
+            twins.setdefault(canonical(alike), []).append(record)
+    for group in twins.values():
+        for stratum in dict.fromkeys(stratum for record in group for stratum in lost_bits(record)):
+            written = [(record, quotas(record, stratum) or ()) for record in group]
+            parallel = [record for record, passes in written if len(passes) == 1 < max(passes)]
+            serial = [record for record, passes in written if set(passes) == {1}]
+            for at_once, one_by_one in itertools.product(parallel, serial):
+                measured = gap_bits(at_once, one_by_one, stratum, lost_bits(at_once)[stratum])
+                line = judge(at_once, "gap_bits", stratum, measured)
+                if line is not None:
+                    yield line | {"against": one_by_one.config["preset"]}
+
+
+def judge(record: Record, measure: str, stratum: str, measured: Interval | None) -> dict[str, Any] | None:
+    decoder, written = record.config["paradigm"]["decoder"], quotas(record, stratum)
+    threshold = decoder.get("threshold")
+    if measured is None or record.likelihood is None or (written is None and threshold is None):
+        return None
+    setting = Setting(
+        measure, stratum, written or (), decoder.get("order"), decoder["temperature"], record.likelihood["kind"],
+        threshold, record.config["paradigm"].get("block"),
+    )  # fmt: skip
+    theory = theory_of(canonical(record.config["task"]), setting)
+    if theory is None:
+        return None
+    tolerance = tolerances()[kind(record.config["task"])][theory.tolerance]
+    return {
+        "task": kind(record.config["task"]),
+        "operation": stratum,
+        "measure": measure,
+        "n": holes(record, stratum),
+        "k": max(written) if written and threshold is None else None,
+        "quotas": list(written) if written else None,
+        "order": setting.order,
+        "temperature": setting.temperature,
+        "threshold": setting.threshold,
+        "paradigm": kind(record.config["paradigm"]),
+        "preset": record.config["preset"],
+        "seed": record.config["seed"],
+        "theory": float(theory.value),
+        "tolerance": tolerance,
+        "measured": measured.value,
+        "low": measured.low,
+        "high": measured.high,
+        "items": measured.n,
+        "holds": bool(abs(measured.value - theory.value) <= tolerance),
+    }
+
+
+@remembered
+def lost_bits(record: Record) -> dict[str, float]:
+    """C of every stratum, bits: what theory says is lost when all holes are written at once; where it is known."""
+    found = {}
+    for stratum in record.groups():
+        at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
+        theory = theory_of(canonical(record.config["task"]), at_once)
+        if theory is not None:
+            found[stratum] = theory.value
+    return found
+
+
+def corpus_of(node: Mapping[str, Any]) -> str:
+    """Empty also where this version does not know the task as it was set."""
+    try:
+        return task_of(canonical(node)).corpus
+    except SettingError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def theory_of(node: str, setting: Setting) -> Theory | None:
+    """None also where this version does not know the task as it was set: `strangers` names it."""
+    try:
+        return task_of(node).theory(setting)
+    except SettingError:
+        return None
+
+
+def strangers(records: Sequence[Record]) -> list[str]:
+    """A line for every task that this version cannot build, and so knows no theory of."""
+    found = []
+    for node in dict.fromkeys(canonical(record.config["task"]) for record in records):
+        try:
+            task_of(node)
+        except SettingError as error:
+            found.append(f"theory unknown: {error}")
+    return found
+
+
+@lru_cache(maxsize=64)
+def task_of(node: str) -> Task:
+    """Raises SettingError where it is none of this version's: anybody may have written the record that names it."""
+    settings = json.loads(node)
+    for target in classes_in(settings):
+        if not str(target).startswith("tasks."):
+            raise SettingError(f"task._target_={target}: must be in tasks")
+    settings.pop("data_hash", None)
+    parameters = inspect.signature(locate(settings["_target_"])).parameters
+    return build(settings | ({"data": None} if "data" in parameters else {}), "task")
+
+
+def classes_in(value: Any) -> Iterator[Any]:
+    """Every class that a node of settings names, itself and below."""
+    if isinstance(value, Mapping):
+        yield from (entry for name, entry in value.items() if name == "_target_")
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from classes_in(inner)
+
+
+@lru_cache(maxsize=1)
+def tolerances() -> Mapping[str, Mapping[str, float]]:
+    return yaml.safe_load(TOLERANCES.read_text())

@@ -1,0 +1,139 @@
+"""A checked configuration and the names that it leads to: of its record, its training, its decoding."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from paradigms.base import Paradigm, Vocabulary
+from tasks.base import Task
+from wordways.names import public, renamed, schema_1
+from wordways.record import canonical, cell_id, digest
+from wordways.run.measure import MeasureSettings
+from wordways.run.shared import task_of
+from wordways.run.train import TrainSettings
+from wordways.settings import build
+
+TRAINING = 2  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What belongs to a run rather than to a part of it. device: auto takes an accelerator where there is one."""
+
+    seed: int
+    device: Literal["auto", "cpu", "cuda"]
+    dtype: Literal["float32", "float64", "bfloat16"]
+    threads: int | None
+    results: str
+    checkpoints: str
+    overwrite: Literal["missing", "failed", "always"]
+    progress: bool
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: must be at least 0")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads={self.threads}: must be at least 1")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device=cuda: this machine has none; use cpu or auto")
+
+    def torch_device(self) -> torch.device:
+        return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A checked configuration and the name of the record it leads to.
+
+    title: what tables call its paradigm and its task.
+    """
+
+    preset: str
+    experiment: str
+    title: Mapping[str, str]
+    nodes: Mapping[str, Any]
+    run: RunSettings
+    train: TrainSettings
+    measure: MeasureSettings
+    teacher: "Cell | None" = None  # whose texts stand for the data's in training
+    judge: "Cell | None" = None  # of what was written
+
+    @property
+    def task(self) -> Task:
+        return task_of(canonical(self.nodes["task"]))
+
+    @property
+    def identified_task(self) -> dict[str, Any]:
+        """The task's settings, by what its data are rather than by where they lie."""
+        task = {name: value for name, value in self.nodes["task"].items() if name != "data"}
+        return task | {"data_hash": self.task.data_hash()}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the record keeps: all that makes the cell what it is, and the names it goes by."""
+        measure = dict(self.nodes["measure"])
+        if self.judge is not None:
+            measure["judge"] = {"paradigm": self.judge.nodes["paradigm"], "task": self.judge.identified_task}
+        return {
+            "preset": self.preset,
+            "experiment": self.experiment,
+            "title": dict(self.title),
+            "paradigm": self.nodes["paradigm"],
+            "task": self.identified_task,
+            "backbone": self.nodes["backbone"],
+            "train": self.nodes["train"],
+            "seed": self.run.seed,
+            "measure": {name: value for name, value in measure.items() if name != "extra" or value},
+            "device": self.run.torch_device().type,
+            "dtype": self.run.dtype,
+        }
+
+    @property
+    def id(self) -> str:
+        return cell_id(self.config)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The record's name, and the one that schema 1 gave it."""
+        return self.id, cell_id(self.config, 1)
+
+    @property
+    def training_key(self) -> str:
+        """A hash of everything that shapes training and of nothing else, so that a sweep over decoders trains once."""
+        return self.training_key_by(public)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The training's folder; one made under schema 1 keeps its name."""
+        root = Path(self.run.checkpoints)
+        return existing(root / self.training_key, root / self.training_key_by(schema_1))
+
+    def training_key_by(self, naming: Callable[[str], str]) -> str:
+        shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}
+        task = shaping_settings(self.task, self.nodes["task"]) | {"data_hash": self.task.training_hash()}
+        parts = [shaping, task, self.nodes["backbone"], self.nodes["train"]]
+        return digest([TRAINING, *renamed(parts, naming), self.run.seed])
+
+    @property
+    def texts(self) -> Path:
+        """The folder of the texts that its decoder generated as a teacher, in its training's folder."""
+        decoder = self.nodes["paradigm"].get("decoder")
+        new, old = (self.checkpoint / f"texts-{digest(renamed(decoder, by))}" for by in (public, schema_1))
+        return existing(new, old)
+
+    def paradigm(self, vocabulary: Vocabulary, path: str = "paradigm") -> Paradigm:
+        backbone = build(self.nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
+        return build(self.nodes["paradigm"], path, vocabulary=vocabulary, backbone=backbone)
+
+
+def shaping_settings(task: Any, node: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's settings that shape training; where it only changes what another asks in its test, that one's."""
+    kept = {name: value for name, value in node.items() if name not in {"data"} | task.not_for_training}
+    return shaping_settings(task.task, kept["task"]) if kept.keys() == {"_target_", "task"} else kept
+
+
+def existing(new: Path, old: Path) -> Path:
+    return old if old.is_dir() and not new.is_dir() else new

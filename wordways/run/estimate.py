@@ -1,0 +1,65 @@
+"""How long a sweep will take, said before it begins: a few steps of every kind of training that is still to be done."""
+
+import time
+from collections.abc import Sequence
+
+from wordways.record import canonical
+from wordways.run.cell import Cell
+from wordways.run.execute import kept
+from wordways.run.noise import SeededNoise
+from wordways.run.shared import stream_of, text_of
+
+STEPS = 3  # timed, behind one that warms up
+
+
+def announcement(cells: Sequence[Cell]) -> str:
+    """One line; empty where there is at most one training to wait for, which shows its own progress."""
+    waiting = [cell for cell in cells if kept(cell) is None]
+    both = [one for cell in waiting for one in (cell.teacher, cell.judge, cell) if one is not None]
+    trainings = {cell.training_key: cell for cell in both if not trained(cell)}
+    if len(trainings) < 2:
+        return ""
+    seconds: dict[str, float] = {}
+    for cell in trainings.values():
+        if kind(cell) not in seconds:
+            seconds[kind(cell)] = cell.train.steps * step_seconds(cell)
+    each = [taken for cell in trainings.values() if (taken := seconds[kind(cell)])]
+    if len(each) < 2:  # the others cannot be trained
+        return ""
+    return (
+        f"{len(waiting)} of {len(cells)} cells to run, {len(each)} trainings: about {minutes(sum(each))} "
+        f"of training, the longest {minutes(max(each))}; measuring comes on top"
+    )
+
+
+def trained(cell: Cell) -> bool:
+    return (cell.checkpoint / "log.json").is_file()
+
+
+def kind(cell: Cell) -> str:
+    """Trainings that differ in their seed alone take as long."""
+    return canonical([cell.nodes[name] for name in ("paradigm", "task", "backbone", "train")] + [cell.run.dtype])
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def step_seconds(cell: Cell) -> float:
+    """Of a few steps the median; 0 where the cell cannot be trained, which its record will say."""
+    node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
+    try:
+        text = text_of(node, run.checkpoints)
+        paradigm = cell.paradigm(text.vocabulary).to(device)
+        if text.task.holes not in paradigm.fills:
+            return 0.0
+        stream, durations = stream_of(node, run.checkpoints, cell.train.batch, run.seed), []
+        for step in range(1 + STEPS):
+            canvas = stream.canvas(step).to(device)
+            began = time.perf_counter()
+            noise = SeededNoise(0, [str(row) for row in range(len(canvas.ids_BL))], device)
+            paradigm.loss(canvas, noise, 0.0).mean.backward()
+            durations.append(time.perf_counter() - began)
+    except Exception:
+        return 0.0
+    return sorted(durations[1:])[STEPS // 2]

@@ -1,0 +1,139 @@
+"""One run from a checked configuration to a record on disk: train, score, time, write."""
+
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from tasks.base import Example, Task
+from wordways.record import Record, canonical, valid_record, write_record
+from wordways.run.cell import Cell
+from wordways.run.likelihood import exposure, likelihood
+from wordways.run.lock import device_lock
+from wordways.run.measure import TRACED
+from wordways.run.progress import progress_bar
+from wordways.run.provenance import provenance
+from wordways.run.roofline import machine_peaks
+from wordways.run.scores import detection, scores
+from wordways.run.shared import text_of
+from wordways.run.subject import Subject, test_set
+from wordways.run.timing import timing, trace_entry, traces, watched, workloads
+from wordways.run.training import judge_of, trained
+from wordways.run.writing import drafted, write_texts
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+def kept(cell: Cell) -> Record | None:
+    """The record on disk, where there is one that will do."""
+    known = valid_record(Path(cell.run.results), *cell.names)
+    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
+    return None if known is None or known.status in again else known
+
+
+def run_cell(cell: Cell) -> Record:
+    """The cell's record: the one on disk where it will do, else a new one, written before it is returned."""
+    known = kept(cell)
+    if known is not None:
+        return known
+    if cell.run.threads is not None:
+        torch.set_num_threads(cell.run.threads)
+    blank = Record(
+        cell=cell.id, status="failed", reason="", config=cell.config, provenance=provenance(cell.run.torch_device()),
+        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+    )  # fmt: skip
+    try:
+        record = fill_in(cell, blank)
+    except Exception:
+        record = replace(blank, reason=traceback.format_exc())
+    write_record(Path(cell.run.results), record)
+    return record
+
+
+def fill_in(cell: Cell, blank: Record) -> Record:
+    """Does what a cell asks for. Raises whatever goes wrong; the caller makes a record of it."""
+    node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
+    text = text_of(node, run.checkpoints)
+    for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
+        fills = one.paradigm(text.vocabulary).fills
+        if text.task.holes not in fills:
+            reason = (
+                f"{one.preset} fills {' and '.join(sorted(fills))} holes; this task asks for {text.task.holes} holes"
+            )
+            return replace(blank, status="skipped", reason=reason)
+    examples, rows = test_set(text.task, text, cell.measure.items)
+    clock, seconds = time.perf_counter(), {}
+
+    def lap(phase: str) -> None:
+        nonlocal clock
+        seconds[phase], clock = time.perf_counter() - clock, time.perf_counter()
+
+    with device_lock(device.type, alone=False) as make_way:
+        made = trained(cell, text, device, make_way)
+        lap("train")
+        paradigm, log = made.paradigm, made.log
+        paradigm = paradigm.to(DTYPES[run.dtype])
+        subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
+        passes = 1 if drafter is None else 2
+        steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
+        with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
+            if drafter is not None:
+                subject = drafted(subject, drafter, cell.measure.score_batch, advance)
+                examples = subject.examples
+            texts = write_texts(subject, cell.measure.score_batch, advance)
+            law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
+            law["exposure"] = exposure(subject, cell.measure.likelihood_items)
+            judged = scores(text.task, examples, texts, cell.measure.extra)
+            if cell.judge is not None:
+                judged |= judge_of(cell.judge, device, make_way).scores(examples, texts)
+            if any(example.draft for example in examples):
+                judged["detection"] = detection(subject, cell.measure.score_batch)
+        alone = traces(subject)
+        films = watched(subject)
+        loads = workloads(subject, cell.measure, alone)
+        lap("score")
+    with device_lock(device.type, alone=True):
+        with progress_bar(f"{cell.preset}: time", len(loads) * cell.measure.repeats, run.progress) as advance:
+            timed = timing(subject, loads, cell.measure.repeats, advance)
+        peaks = machine_peaks(device, DTYPES[run.dtype], torch.get_num_threads())
+        lap("time")
+    budgets = {
+        "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
+        "params": sum(weight.numel() for weight in paradigm.parameters()),
+    }  # fmt: skip
+    if made.teacher is not None:
+        budgets["teacher_flops"] = made.teacher.log.flops + made.written_flops
+    return replace(
+        blank,
+        status="ok",
+        provenance={
+            **blank.provenance,
+            "seconds": seconds,
+            "training": cell.checkpoint.name,
+            "training_seconds": log.seconds,
+            "curve": log.curve,
+            "peak": peaks,
+        },
+        budgets=budgets,
+        scores=judged,
+        item_ids=[example.id for example in examples],
+        strata={example.id: example.stratum for example in examples},
+        instances={example.id: example.instance for example in examples if example.instance},
+        likelihood=law,
+        timing=timed,
+        trace=trace_entry(subject, alone),
+        samples=samples(text.task, examples, texts),
+        replay=films,
+    )
+
+
+def samples(task: Task, examples: list[Example], texts: list[str]) -> list[dict[str, str]]:
+    """The first items as they were written, beside what was asked where the data's licence lets it be repeated."""
+    shown = []
+    for example, text in zip(examples[:TRACED], texts, strict=False):
+        asked = {"prompt": example.prompt, "suffix": example.suffix, "target": example.target} if task.shareable else {}
+        draft = {"draft": example.draft} if example.draft else {}
+        shown.append({"id": example.id} | asked | draft | {"text": text})
+    return shown

@@ -1,0 +1,187 @@
+"""One loop for every paradigm: the same batches in the same order, the same optimiser, the same number of steps."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+
+from paradigms.base import Canvas, Paradigm
+from wordways.record import canonical, write_atomically
+from wordways.run.lock import file_lock
+from wordways.run.noise import SeededNoise
+from wordways.run.text import Stream
+from wordways.run.trace import metered
+
+CHECKS = 10  # validations a run, each also a point from which an interrupted run goes on
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+Batch = tuple[Canvas, list[str]]  # a canvas and the names of its rows
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """AdamW (Loshchilov and Hutter, 2019), linear warm-up, cosine down to `floor` of the peak rate."""
+
+    steps: int
+    batch: int
+    lr: float
+    warmup: int
+    floor: float
+    beta2: float
+    weight_decay: float
+    clip: float
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        for name in ("lr", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)}: must be above 0")
+        for name in ("warmup", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0")
+        for name in ("floor", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0 and below 1")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        rise = (step + 1) / (self.warmup + 1)
+        done = max(0, step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.lr * min(rise, self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@dataclass(frozen=True)
+class TrainLog:
+    """What training did, interruptions left out.
+
+    curve: step, training loss since the last point, validation loss, in the paradigm's nats.
+    """
+
+    curve: list[tuple[int, float, float]]
+    best_step: int
+    tokens: int
+    supervised_tokens: int
+    flops: int
+    seconds: float
+
+
+def fit(
+    paradigm: Paradigm,
+    stream: Stream,
+    valid: list[Batch],
+    settings: TrainSettings,
+    seed: int,
+    folder: Path,
+    advance: Callable[[int], None],
+) -> TrainLog:
+    """Trains, or goes on training, or does nothing where `folder` holds a finished run; the best weights end up loaded.
+
+    Writes best and last.safetensors and log.json; while it runs, state.safetensors to resume from.
+    """
+    with file_lock(folder / "lock", alone=True, why=f"another run trains {folder.name}"):
+        if not (folder / "log.json").is_file():
+            log = train(paradigm, stream, valid, settings, seed, folder, advance)
+            write_atomically(folder / "log.json", canonical(asdict(log)))
+            (folder / "state.safetensors").unlink(missing_ok=True)
+    paradigm.load_state_dict(load_file(folder / "best.safetensors", device=str(device_of(paradigm))))
+    paradigm.eval()
+    return TrainLog(**json.loads((folder / "log.json").read_text()))
+
+
+def train(
+    paradigm: Paradigm,
+    stream: Stream,
+    valid: list[Batch],
+    settings: TrainSettings,
+    seed: int,
+    folder: Path,
+    advance: Callable[[int], None],
+) -> TrainLog:
+    device = device_of(paradigm)
+    optimizer = torch.optim.AdamW(
+        paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
+    )
+    log = TrainLog([], 0, 0, 0, 0, 0.0)
+    if (folder / "state.safetensors").is_file():
+        log = restore(paradigm, optimizer, folder / "state.safetensors")
+    began = log.curve[-1][0] if log.curve else 0
+    advance(began)
+    every = math.ceil(settings.steps / CHECKS)
+    losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
+    paradigm.train()
+    for step in range(began, settings.steps):
+        canvas = stream.canvas(step).to(device)
+        noise = SeededNoise(seed, [f"train/{step}/{row}" for row in range(len(canvas.ids_BL))], device)
+        with metered(paradigm) as meter:
+            loss = paradigm.loss(canvas, noise, step / settings.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate(step)
+        optimizer.zero_grad()
+        loss.mean.backward()
+        torch.nn.utils.clip_grad_norm_(paradigm.parameters(), settings.clip)
+        optimizer.step()
+        losses.append(loss.mean.detach())
+        supervised.append(loss.supervised)
+        tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + meter.flops
+        stopped = time.perf_counter()
+        advance(1)  # which may let somebody else go first
+        clock += time.perf_counter() - stopped
+        if (step + 1) % every == 0 or step + 1 == settings.steps:
+            checked = validation_loss(paradigm, valid, seed)
+            if not math.isfinite(checked):
+                raise FloatingPointError(f"training diverged by step {step + 1}: lower train.lr={settings.lr}")
+            better = checked <= min((point[2] for point in log.curve), default=math.inf)
+            log = TrainLog(
+                [*log.curve, (step + 1, float(torch.stack(losses).mean()), checked)],
+                step + 1 if better else log.best_step,
+                log.tokens + tokens,
+                log.supervised_tokens + int(torch.stack(supervised).sum()),
+                log.flops + flops,
+                log.seconds + time.perf_counter() - clock,
+            )
+            losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
+            for name in ["last"] + ["best"] * better:
+                write_atomically(folder / f"{name}.safetensors", save(paradigm.state_dict()))
+            write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
+    return log
+
+
+@torch.inference_mode()
+def validation_loss(paradigm: Paradigm, valid: list[Batch], seed: int) -> float:
+    """The training objective on held-out examples, with the same noise every time."""
+    paradigm.eval()
+    total, count = 0.0, 0
+    for canvas, ids in valid:
+        loss = paradigm.loss(canvas, SeededNoise(seed, ids, canvas.ids_BL.device), 1.0)
+        total, count = total + float(loss.mean) * int(loss.supervised), count + int(loss.supervised)
+    paradigm.train()
+    return total / max(1, count)
+
+
+def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog) -> bytes:
+    tensors = dict(paradigm.state_dict())
+    for name, weight in paradigm.named_parameters():
+        for moment, value in optimizer.state[weight].items():
+            tensors[f"{moment}/{name}"] = value
+    return save(tensors, metadata={"log": canonical(asdict(log))})
+
+
+def restore(paradigm: Paradigm, optimizer: torch.optim.Optimizer, path: Path) -> TrainLog:
+    tensors = load_file(path, device=str(device_of(paradigm)))
+    paradigm.load_state_dict({name: tensors[name] for name in paradigm.state_dict()})
+    for name, weight in paradigm.named_parameters():
+        optimizer.state[weight] = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS}
+    with safe_open(path, framework="pt") as file:
+        return TrainLog(**json.loads(file.metadata()["log"]))
+
+
+def device_of(paradigm: Paradigm) -> torch.device:
+    return next(paradigm.parameters()).device

@@ -1,0 +1,80 @@
+"""The trainings that a run needs: a teacher first, then its own; a judge."""
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from paradigms.base import Paradigm
+from wordways.record import canonical
+from wordways.run.cell import Cell
+from wordways.run.judge import Judge
+from wordways.run.progress import progress_bar
+from wordways.run.shared import stream_of, text_of
+from wordways.run.subject import Subject
+from wordways.run.teacher import Teacher
+from wordways.run.text import Stream, Text
+from wordways.run.train import Batch, TrainLog, fit
+
+VALID_ITEMS, VALID_BATCH = 512, 128
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell's paradigm with its best weights, and what training took; of a teacher also what writing took, FLOP."""
+
+    paradigm: Paradigm
+    log: TrainLog
+    teacher: "Trained | None" = None
+    written_flops: int = 0
+
+
+def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[], None]) -> Trained:
+    """Trains what is not trained yet, a teacher first; make_way is called after every step."""
+    run, paradigm = cell.run, cell.paradigm(text.vocabulary)
+    paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
+    paradigm, folder = paradigm.to(device), cell.checkpoint
+    wise = None if cell.teacher is None else trained(cell.teacher, text, device, make_way)
+    if cell.teacher is None or wise is None:
+        teacher = None
+        stream = stream_of(canonical(cell.nodes["task"]), run.checkpoints, cell.train.batch, run.seed)
+    else:
+        bar = functools.partial(progress_bar, "teacher: write", enabled=run.progress)
+        teacher = Teacher(
+            Subject(wise.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, cell.teacher.texts, bar
+        )
+        stream = Stream(text, cell.train.batch, run.seed, teacher)
+    with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
+
+        def stepped(count: int) -> None:
+            advance(count)
+            make_way()
+
+        log = fit(paradigm, stream, validation_set(text, device, teacher), cell.train, run.seed, folder, stepped)
+    return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
+
+
+def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> Judge:
+    """Trained if it is not yet; seed 0, whatever is judged."""
+    text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
+    made = trained(cell, text, device, make_way)
+    what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
+    size = sum(weight.numel() for weight in made.paradigm.parameters())
+    subject = Subject(made.paradigm, text, [], [], cell.run.seed, device)
+    return Judge(subject, cell.measure.score_batch, f"judge:{what}|params:{size}|training:{cell.checkpoint.name}")
+
+
+def validation_set(text: Text, device: torch.device, teacher: Teacher | None = None) -> list[Batch]:
+    """Of the kind that is learned from: a student that settles on its teacher's wordings moves away from the data's."""
+    examples = list(itertools.islice(text.task.examples("valid"), VALID_ITEMS))
+    examples = examples if teacher is None else teacher(examples)
+    batches = [examples[first : first + VALID_BATCH] for first in range(0, len(examples), VALID_BATCH)]
+    return [
+        (
+            text.truth(text.encode(batch), [number % 2 == 0 for number in range(len(batch))]).to(device),
+            [e.id for e in batch],
+        )
+        for batch in batches
+    ]
