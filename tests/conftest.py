@@ -20,12 +20,12 @@ from paradigms.base import Canvas, Paradigm, Vocabulary
 from paradigms.trunk.backbone import Backbone
 from wordways.__init__ import CONF
 from wordways.__main__ import cell_of
-from wordways.run import cell as run
+from wordways.run import training
 from wordways.run.cell import Cell
 from wordways.run.noise import SeededNoise
 
 torch.set_num_threads(1)  # small tensors, and other tests beside these
-run.VALID_ITEMS = 32  # a few steps of training need no more
+training.VALID_ITEMS = 32  # a few steps of training need no more
 ROOT = CONF.parent
 SHARED = ROOT.parent / "shared"
 CPU = torch.device("cpu")
