@@ -1,12 +1,12 @@
-"""Left to right, one token a call: what is written is never changed.
+"""Autoregressive decoding generates left to right, one token per forward pass, and never changes a token.
 
-    call 1   p p ?          the prompt is read once, its keys and values are kept
-    call 2   . . w ?        every later call reads one token and writes the next
-    call 3   . . . w ?
+    pass 1   p p ?          the prompt is read once; its keys and values are cached
+    pass 2   . . w ?        every later pass reads one token and generates the next
+    pass 3   . . . w ?
 
-Causal language model (Radford et al., 2019); with `prompt: bidirectional` a prefix LM (Raffel et al., 2020), which is
-the fair match for paradigms that read the prompt in both directions. Its speed is that of a preallocated cache of keys
-and values; a row that has ended leaves the batch.
+This is a causal language model (Radford et al., 2019) or, with `prompt: bidirectional`, a prefix LM (Raffel et al.,
+2020), which is the fair comparison for paradigms that read the prompt in both directions. Keys and values are kept in a
+preallocated cache, and a row that has ended leaves the batch.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from paradigms.trunk.backbone import Backbone
 
 @dataclass(frozen=True)
 class Decoder(Sampling):
-    """cache: False reads all of the text again for every token, as is done where no keys and values are kept."""
+    """cache: False recomputes the whole text for every token, as a decoder without a key-value cache does."""
 
     cache: bool = True
 

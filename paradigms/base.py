@@ -1,4 +1,4 @@
-"""What every way of writing must say: how it learns, how it writes, how likely it finds a text."""
+"""The paradigm interface: training loss, decoding, likelihood."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -12,17 +12,17 @@ from torch.nn import functional as F
 from paradigms.trunk.attention import AttentionRule
 from paradigms.trunk.backbone import Backbone
 
-TOKENS, ORDER = 0, 1  # the noise's streams: which token is drawn, where it is written
-LATER = 1 << 20  # what revises a text numbers its calls from here: behind those that wrote it
+TOKENS, ORDER = 0, 1  # streams of the noise: which token is sampled, and at which position it is committed
+LATER = 1 << 20  # a decoder that revises a text numbers its forward passes from here, after those of the first decoder
 
 Length = Literal["eos", "predicted", "oracle", "fixed"]
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The ids with a meaning of their own; all others are text.
+    """The ids with a special role; all others are text.
 
-    `eos` ends a text and also closes the prompt, so that an empty prompt still has one token.
+    `eos` (end of sequence) ends a text and also closes the prompt, so that an empty prompt still has one token.
     """
 
     size: int
@@ -33,11 +33,11 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Canvas:
-    """B rows of L positions with holes to be filled.
+    """B rows of L positions, of which the holes are to be generated.
 
-    ids_BL: int64; in training the truth, in decoding the mask id inside holes.
-    holes_BL: bool, True where text is to be written.
-    pad_BL: bool, True where there is nothing; never attended, never scored.
+    ids_BL: int64; at the holes, the target tokens in training and the mask id in decoding.
+    holes_BL: bool, True at positions to be generated.
+    pad_BL: bool, True at padding, which is never attended to and never scored.
     """
 
     ids_BL: Tensor
@@ -51,57 +51,57 @@ class Canvas:
         return Canvas(self.ids_BL[rows_b], self.holes_BL[rows_b], self.pad_BL[rows_b])
 
     def hole_positions(self) -> tuple[Tensor, Tensor]:
-        """Where the holes are: (at_BH, real_BH), H the most holes of a row.
+        """The columns of the holes: (at_BH, real_BH), int64 and bool, H the largest number of holes in a row.
 
-        Rows with fewer holes are filled up with other positions, marked False in real_BH.
+        Rows with fewer holes are filled up with other columns, for which real_BH is False.
         """
         widest = int(self.holes_BL.sum(1).max())
         at_BH = (~self.holes_BL).byte().argsort(dim=1, stable=True)[:, :widest]
         return at_BH, self.holes_BL.gather(1, at_BH)
 
     def text(self, eos: int) -> Tensor:
-        """bool (B, L): the holes before a row's first end token."""
+        """bool (B, L): the holes before each row's first EOS."""
         return self.holes_BL & (((self.ids_BL == eos) & self.holes_BL).cumsum(1) == 0)
 
     def text_and_end(self, eos: int) -> Tensor:
-        """bool (B, L): the holes up to a row's first end token; what stands behind it is nobody's text."""
+        """bool (B, L): the holes up to and including each row's first EOS; tokens after it are not part of the text."""
         is_end_BL = (self.ids_BL == eos) & self.holes_BL
         return self.holes_BL & (is_end_BL.cumsum(1) == is_end_BL.long())
 
     def without_columns_behind(self, needed_BL: Tensor) -> "Canvas":
-        """The same, up to the last column that any row needs."""
+        """The canvas up to the last column that `needed_BL` (B, L) marks in any row."""
         columns = int(needed_BL.any(0).nonzero().max()) + 1
         return Canvas(self.ids_BL[:, :columns], self.holes_BL[:, :columns], self.pad_BL[:, :columns])
 
     def start(self) -> int:
-        """The column at which every row's writing begins, the same in all rows.
+        """The column of the first hole, which must be the same in all rows.
 
-        Raises ValueError where rows begin at different columns.
+        Raises ValueError where it differs between rows.
         """
         first_B = self.starts()
         if bool((first_B != first_B[0]).any()):
-            raise ValueError("canvas: the rows' holes begin at different columns")
+            raise ValueError("canvas: the first hole must be at the same column in all rows")
         return int(first_B[0])
 
     def starts(self) -> Tensor:
-        """The column at which each row's writing begins, (B,)."""
+        """The column of each row's first hole, (B,)."""
         return self.holes_BL.byte().argmax(1)
 
 
 class Noise(Protocol):
-    """Where all randomness comes from: reproducible draws that belong to a row, not to a batch."""
+    """The only source of randomness: reproducible samples that depend on the row, not on the batch."""
 
     def uniform(self, call: int, rows_b: Tensor, shape: tuple[int, ...], stream: int = TOKENS) -> Tensor:
-        """float64 draws in (0, 1), shape (len(rows_b), *shape), for these rows of the canvas.
+        """Uniform float64 samples in (0, 1), shape (len(rows_b), *shape), for these rows of the canvas.
 
-        The same (seed, row, call, stream) gives the same numbers, whichever other rows are present; a larger first
-        dimension of `shape` only adds numbers at the end.
+        The same (seed, row, call, stream) gives the same numbers, whichever other rows are present; `call` numbers the
+        forward passes. A larger first dimension of `shape` only appends numbers.
         """
         ...
 
 
 class Loss(NamedTuple):
-    """What one training batch costs: `mean` (nats, to be minimised) over `supervised` tokens."""
+    """The loss of one training batch: its `mean`, in nats, to be minimised, over `supervised` tokens."""
 
     mean: Tensor
     supervised: Tensor
@@ -109,11 +109,11 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Likelihood:
-    """log p(text) of every row in nats, and what kind of number that is.
+    """log p(text) of every row in nats, (B,), and how that number relates to the decoder's distribution.
 
-    exact: the law the decoder samples from.  bound: below the exact value, with a Monte-Carlo standard error.
-    pseudo: a product of conditionals that no joint law need have.
-    exact_B: beside a bound, the exact value, NaN in rows where it is not known.
+    exact: the distribution that the decoder samples from.  bound: a lower bound on the exact value, with its
+    Monte-Carlo standard error.  pseudo: a product of conditionals that need not belong to any joint distribution.
+    exact_B: in addition to a bound, the exact value, NaN in rows where it is unknown.
     """
 
     kind: Literal["exact", "bound", "pseudo"]
@@ -123,19 +123,19 @@ class Likelihood:
 
 
 class Paradigm(ABC, nn.Module):
-    """A way of writing text over a backbone; it owns no parameters beside the backbone's."""
+    """A text-generation paradigm over a backbone; it has no parameters but the backbone's."""
 
     fills: ClassVar[frozenset[str]]
-    """The hole shapes it can fill: "suffix", "span", "scattered"."""
+    """The arrangements of holes that it can fill: "suffix", "span", "scattered"."""
 
     aligned: ClassVar[bool] = True
-    """Is every token drawn from logits for its own hole?
+    """Whether every token is sampled from logits for its own hole.
 
-    Where not, no hole has a law that could be watched, and a text whose end is forbidden is no longer for it.
+    Otherwise no hole has a predictive distribution to record, and banning EOS does not lengthen the text.
     """
 
     length: Length
-    """Who says where the text ends: the paradigm (eos, predicted), the reference (oracle), or nobody (fixed)."""
+    """What determines the length: the paradigm (eos, predicted), the reference (oracle) or the canvas (fixed)."""
 
     def __init__(self, vocabulary: Vocabulary, backbone: Backbone):
         super().__init__()
@@ -144,34 +144,34 @@ class Paradigm(ABC, nn.Module):
 
     @abstractmethod
     def rule(self, canvas: Canvas) -> AttentionRule:
-        """May this query see that key? The rule it trains under, for the canvas at hand."""
+        """The attention rule of training on this canvas: which query may attend to which key."""
 
     @abstractmethod
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        """The training objective on one batch; `progress` is the share of training done, 0 to 1."""
+        """The training objective on one batch; `progress` is the completed fraction of training, from 0 to 1."""
 
     @abstractmethod
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        """Fills the holes; yields ids_BL after every backbone call.
+        """Fills the holes; yields ids_BL, int64 (B, L), after every forward pass of the backbone.
 
-        The tensor is read-only and valid until the next step; it always has all rows in canvas order.
+        The tensor is read-only and valid until the next step; it always contains all rows in canvas order.
         """
 
     @abstractmethod
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """log p(text in the holes | the rest) of every row."""
+        """log p(tokens in the holes | all other tokens) of every row, in nats."""
 
     @abstractmethod
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        """-log p of each hole's token given all that the paradigm lets it see, and which count, (B, H) both.
+        """-log p of each hole's token given the context that the paradigm allows, and which tokens count, both (B, H).
 
-        What counts is text and the end behind it; what does not has 0 nats.
+        The text and the EOS after it count; every other entry has 0 nats.
         """
 
     def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor, *, training: bool = False) -> Tensor:
-        """-log p of the truth, (B, H), under the law the decoder draws from; 0 where it does not count.
+        """-log p of the targets, (B, H), under the distribution that the decoder samples from; 0 where not counted.
 
-        In training ends are always possible, whatever the decoder will be: one training serves them all.
+        In training EOS is always possible, whatever the decoder's `length`, so that one trained model serves all.
         """
         truth_N = truth_BH.masked_fill(~counted_BH, -100).flatten()
         never = [self.vocabulary.mask, self.vocabulary.pad] if training else self.never()
@@ -179,7 +179,7 @@ class Paradigm(ABC, nn.Module):
         return F.cross_entropy(logits_NV, truth_N, reduction="none").view(truth_BH.shape)
 
     def never(self) -> list[int]:
-        """Ids that are never written: mask and padding, and the end where its place is given from outside."""
+        """Ids that are never generated: mask, padding, and EOS where the length is given in advance."""
         given = self.length in ("oracle", "fixed", "predicted")
         return [self.vocabulary.mask, self.vocabulary.pad] + [self.vocabulary.eos] * given
 
@@ -189,14 +189,18 @@ def all_rows(canvas: Canvas) -> Tensor:
 
 
 def ban(logits: Tensor, ids: list[int]) -> Tensor:
-    """logits (..., V) with the given ids made impossible; in place, for a copy would cost more than the rest."""
+    """logits (..., V) with the given ids set to -inf, in place because a copy would cost more than the operation."""
     for token in ids:
         logits[..., token] = -torch.inf
     return logits
 
 
 def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:
-    """-log p of every hole's token given all others, a call for each hole, and which count, (B, H) both."""
+    """-log p of each hole's token given all other tokens, and which tokens count, both (B, H).
+
+    Each hole costs one forward pass, in which it alone is masked: the terms of the pseudo-log-likelihood (Salazar et
+    al., 2020).
+    """
     at_BH, real_BH = canvas.hole_positions()
     truth_BH = canvas.ids_BL.gather(1, at_BH)
     counted_BH = real_BH & canvas.text_and_end(model.vocabulary.eos).gather(1, at_BH)
@@ -211,7 +215,12 @@ def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:
 def loss_of_both(
     canvas: Canvas, noise: Noise, reading: Callable[[Canvas], Loss], filling: Callable[[Canvas], Loss]
 ) -> Loss:
-    """The sum of the two objectives, each a mean over its own rows; a row's coin says which is its."""
+    """The loss of one network under two attention rules: some rows train `reading` on, the others `filling` in.
+
+    A fair coin assigns each row, and the result is the sum of the two objectives, each a mean over its own rows, as in
+    GPT-BERT (Charpentier and Samuel, 2024) in the proportion one to one. A hybrid thus needs a single set of weights,
+    at the price of half the training examples for each objective.
+    """
     coin_B = noise.uniform(0, all_rows(canvas), (1,), ORDER)[:, 0]
     sides = (reading, coin_B < 0.5), (filling, coin_B >= 0.5)
     losses = [objective(canvas.rows(rows_B)) for objective, rows_B in sides if rows_B.any()]

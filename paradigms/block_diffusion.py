@@ -1,11 +1,12 @@
-"""Block after block from left to right, each from masks to text in a few passes: between autoregression and diffusion.
+"""Block diffusion generates blocks left to right, each by masked diffusion: between autoregression and diffusion.
 
-    call 1   p p ? ? . .    the first block sees the prompt and itself
-    call 2   . . ? w . .    its later passes read the block alone: keys and values of what stands before it are kept
-    call 3   . . w w ? ?    the first pass over a block also reads the one before it, now that its text is known
+    pass 1   p p ? ? . .    the first block attends to the prompt and itself
+    pass 2   . . ? w . .    its later passes read only the block; keys and values of the preceding text are cached
+    pass 3   . . w w ? ?    the first pass over a block also reads the block before it, whose tokens are now final
 
-BD3-LM (Arriola et al., 2025). Blocks of one hole are autoregression, one block over the whole text is diffusion. What
-is kept is exact, for no block sees a later one: diffusion with an autoregressive model's cache, and its way to end.
+The model is BD3-LM (Arriola et al., 2025). Blocks of one position give an autoregressive model, one block over the
+whole text gives masked diffusion. The cache is exact because no block attends to a later one, and a text ends at its
+EOS, both as in an autoregressive model.
 """
 
 import itertools
@@ -27,14 +28,14 @@ from paradigms.trunk.attention import AttentionRule, blockwise
 from paradigms.trunk.backbone import Backbone
 
 Choose = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""From a call's number, its rows (b), logits (b, W, V) and the positions they are for (b, W) to the tokens (b, W)."""
+"""Maps the number of a forward pass, its rows (b), logits (b, W, V) and their columns (b, W) to tokens (b, W)."""
 
 
 class BlockDiffusion(Paradigm):
-    """p(text) = prod_n p(block n | prompt, blocks before it), of which each is bounded as in masked diffusion.
+    """p(text) = prod_n p(block n | prompt, preceding blocks), where each factor is bounded as in masked diffusion.
 
-    block: holes in a block; the last may have fewer.  decoder: order x count within a block, `steps` for each.
-    In suffixes S runs over the columns from the first hole on, N over blocks, K over a block's holes.
+    block: holes per block; the last may have fewer.  decoder: order and count within a block, `steps` per block.
+    In dimension suffixes S runs over the columns from the first hole on, N over blocks, K over a block's holes.
     """
 
     fills = frozenset({"suffix"})
@@ -49,7 +50,7 @@ class BlockDiffusion(Paradigm):
         return blockwise(canvas.start(), self.block)
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        """In every block exactly l of its b holes masked, weight b/l; l stratified over rows and over blocks."""
+        """Masks exactly l of each block's b holes, weighted b/l; l is stratified over rows and over blocks."""
         canvas = self.without_blocks_behind_the_end(canvas)
         rows_B, real_BNK = all_rows(canvas), self.by_block(canvas.holes_BL[:, canvas.start() :])
         B, N, _ = real_BNK.shape
@@ -65,16 +66,16 @@ class BlockDiffusion(Paradigm):
         return (one.ids_BL for one in self.passes(canvas, noise, draw))
 
     def passes(self, canvas: Canvas, noise: Noise, choose: Choose) -> Iterator["Pass"]:
-        """Call by call from masks; `choose` says which token each hole would get, the decoder which of them stay."""
+        """Runs the passes from all masks; `choose` proposes a token per hole, the decoder commits some of them."""
         how, rule, start, eos = self.decoder, self.rule(canvas), canvas.start(), self.vocabulary.eos
         text, open_BL, rows_b = replace(canvas, ids_BL=canvas.ids_BL.clone()), canvas.holes_BL.clone(), all_rows(canvas)
         ids_BL, end_B, cache = text.ids_BL, start + canvas.holes_BL.sum(1), self.backbone.cache(*canvas.ids_BL.shape)
-        kept_b, step_b = torch.zeros_like(rows_b), torch.full_like(rows_b, -1)  # kept: columns not to be read again
+        kept_b, step_b = torch.zeros_like(rows_b), torch.full_like(rows_b, -1)  # kept: number of columns already cached
         for call in itertools.count():
             begin_b = start + (open_BL[rows_b].byte().argmax(1) - start) // self.block * self.block
             masks_b = (end_B[rows_b] - begin_b).clamp(max=self.block)
             step_b = (step_b + 1).masked_fill(begin_b != kept_b, 0)
-            # every row is read as far back from its block's end as any needs: what is read again stays what it is
+            # all rows read as many columns up to their block's end as any needs; re-reading changes no key or value
             last_b1 = (begin_b + masks_b)[:, None]
             back_Q = torch.arange(int((last_b1[:, 0] - kept_b).max()), 0, -1, device=rows_b.device)
             at_bQ, kept_b = (last_b1 - back_Q).clamp(min=0), begin_b
@@ -112,10 +113,10 @@ class BlockDiffusion(Paradigm):
                 cache.keep(alive_b)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Exact where a block has one hole or no draw decides the order in it; else the blocks' bounds, summed.
+        """Exact where blocks have one hole or no sampled token decides their order; else the sum of the blocks' bounds.
 
-        Where an end stands within a block, what follows it there could be anything: that leaves a bound, too. Beside a
-        bound stands the exact law of random order where blocks are short enough to sum over all orders.
+        Tokens after an EOS within its block are arbitrary, which leaves a bound, too. A bound is accompanied by the
+        exact likelihood of random order where blocks are short enough to sum over all orders.
         """
         canvas = self.without_blocks_behind_the_end(canvas)
         real_BNK = self.by_block(canvas.holes_BL[:, canvas.start() :])
@@ -133,7 +134,7 @@ class BlockDiffusion(Paradigm):
         return given_the_rest(self, canvas)
 
     def exact(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """The decoder's own passes, made to write this text."""
+        """Scores this text along the decoder's own passes."""
 
         def truth(call: int, rows_b: Tensor, logits_bWV: Tensor, at_bW: Tensor) -> Tensor:
             return canvas.ids_BL[rows_b].gather(1, at_bW)
@@ -145,14 +146,14 @@ class BlockDiffusion(Paradigm):
         return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
 
     def over_sets(self, canvas: Canvas, real_BNK: Tensor) -> Likelihood:
-        """Every set of hidden holes, in a call the same for all blocks."""
+        """Sums over all sets of masked holes; each forward pass masks the same set in all blocks."""
         sets_SK = hidden_sets(real_BNK.shape[2], real_BNK.device)
         nats_SBNK = torch.stack([self.masked_nats(canvas, set_K & real_BNK) for set_K in sets_SK]).double()
         holes_BN, at_random = real_BNK.sum(2), self.block > 1 and self.decoder.ranks_at_random()
         bound_BN, exact_BN = nats_SBNK.new_zeros(2, *holes_BN.shape)
         for holes in set(holes_BN.flatten().tolist()) - {0}:
             these_BN = holes_BN == holes
-            nats_ScH = nats_SBNK[: 1 << holes, these_BN, :holes]  # the first sets hide but the first holes
+            nats_ScH = nats_SBNK[: 1 << holes, these_BN, :holes]  # these sets mask only the first holes
             bound_BN[these_BN] = -expected_nats(nats_ScH)
             if at_random:
                 exact_BN[these_BN] = -nats_over_orders(nats_ScH, self.decoder.quotas(holes))
@@ -161,7 +162,7 @@ class BlockDiffusion(Paradigm):
         return replace(law, exact_B=exact_BN.sum(1)) if at_random else law
 
     def bound(self, canvas: Canvas, real_BNK: Tensor, noise: Noise) -> Likelihood:
-        """With l stratified over the draws; the standard error takes the draws as independent."""
+        """Stratifies l over the samples; the standard error treats the samples as independent."""
         rows_B, draws_DB = all_rows(canvas), []
         for draw in range(BOUND_DRAWS):
             stratum_BN = (draw + noise.uniform(draw, rows_B, real_BNK.shape[1:2], ORDER)) / BOUND_DRAWS
@@ -172,20 +173,21 @@ class BlockDiffusion(Paradigm):
         return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
 
     def hide(self, real_BNK: Tensor, stratum_BN: Tensor, noise: Noise, call: int) -> Tensor:
-        """Which holes are masked: of every block's as many as its stratum in (0, 1) says, at least one."""
+        """bool (B, N, K): the masked holes, a share of each block given by its stratum in (0, 1), at least one."""
         B, N, K = real_BNK.shape
         chance_BNK = noise.uniform(call, torch.arange(B, device=real_BNK.device), (N * K,)).view(B, N, K)
         masked_BN = 1 + (stratum_BN * real_BNK.sum(2)).long()
         return hide_exactly(real_BNK.flatten(0, 1), masked_BN.flatten(), chance_BNK.flatten(0, 1)).view(B, N, K)
 
     def weighted(self, nats_BNK: Tensor, real_BNK: Tensor, hidden_BNK: Tensor) -> Tensor:
-        """b/l times the nats of a block's l hidden holes, summed over blocks, (B,)."""
+        """b/l times the nats of each block's l masked holes, summed over blocks, (B,)."""
         return (nats_BNK.sum(2) * real_BNK.sum(2) / hidden_BNK.sum(2).clamp(min=1)).sum(1)
 
     def masked_nats(self, canvas: Canvas, hidden_BNK: Tensor) -> Tensor:
-        """-log p of the hidden, given what their block shows and the text before it, (B, N, K): all blocks in one call.
+        """-log p of masked tokens given their block's other tokens and the text before it, (B, N, K), in one pass.
 
-        The noisy text stands beside the clean, of which the last block is left out: nobody looks at it.
+        The input is the clean text followed by its noisy copy; the last clean block is omitted because no query
+        attends to it.
         """
         start, (B, N, _) = canvas.start(), hidden_BNK.shape
         text_BS, clean = canvas.ids_BL[:, start:], start + (N - 1) * self.block
@@ -202,26 +204,27 @@ class BlockDiffusion(Paradigm):
         return self.by_block(self.nats(logits_BSV, text_BS, hidden_BS))
 
     def by_block(self, x_BS: Tensor) -> Tensor:
-        """What is said of the columns from the first hole on, block by block, (B, N, K); 0 where a block is short."""
+        """Splits (B, S) values into blocks, (B, N, K), filling up a short last block with 0."""
         width = min(self.block, x_BS.shape[1])
         return F.pad(x_BS, (0, -x_BS.shape[1] % width)).unflatten(1, (-1, width))
 
     def blocks_up_to_the_end(self, canvas: Canvas) -> Tensor:
-        """bool (B, L): the holes of all blocks up to the one in which the first end token stands."""
+        """bool (B, L): the holes of all blocks up to the one that contains the first EOS."""
         start, at_L = canvas.start(), torch.arange(canvas.ids_BL.shape[1], device=canvas.ids_BL.device)
         begin_L = (start + (at_L - start) // self.block * self.block).clamp(min=0)
         return canvas.holes_BL & canvas.text_and_end(self.vocabulary.eos)[:, begin_L]
 
     def without_blocks_behind_the_end(self, canvas: Canvas) -> Canvas:
-        """Nobody writes or reads them."""
+        """The canvas without the blocks after the first EOS, which are neither generated nor read."""
         holes_BL = self.blocks_up_to_the_end(canvas)
         return replace(canvas, holes_BL=holes_BL).without_columns_behind(holes_BL)
 
 
 def beside(rule: AttentionRule, start: int, clean: int) -> AttentionRule:
-    """Of a text with its noisy copy behind it, from position `clean` on: noisy blocks see the clean ones before them.
+    """The rule for a clean text followed by its noisy copy: noisy blocks see the clean blocks before their own.
 
-    `rule` says which block may see which; `start` is where the text begins that the copy repeats. Blocks of one:
+    `rule` defines which block may see which; the copy stands from position `clean` on and repeats the text from `start`
+    on. For blocks of one, with `p` the prompt, `w` the clean text and `n` the noisy copy:
 
       p w w n n n
     p x . . . . .
@@ -242,7 +245,7 @@ def beside(rule: AttentionRule, start: int, clean: int) -> AttentionRule:
 
 
 class Pass(NamedTuple):
-    """What one call did: the canvas behind it, its rows, the laws it saw, the tokens for them, which it wrote."""
+    """One forward pass: the canvas after it, its rows, their logits, the proposed tokens, which were committed."""
 
     ids_BL: Tensor
     rows_b: Tensor

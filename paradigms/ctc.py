@@ -1,13 +1,13 @@
-"""Everything at once into more slots than text, and then what is blank or said twice is dropped.
+"""CTC labels more slots than the text has tokens in a single pass, then merges repeats and drops blanks.
 
-    call 1   p p p _ _ _ _ _ _    `upsample` slots for every token of the prompt, each blind to what the others become
-             p p p a - b b - b    a slot says a token or nothing; runs are one token, blanks go:
-             p p p a b b .        the text, which decides its own length
+    pass 1   p p p _ _ _ _ _ _    `upsample` slots per prompt token, each independent of what the others emit
+             p p p a - b b - b    a slot emits a token or a blank; repeats are merged and blanks are dropped,
+             p p p a b b .        which leaves the text and thereby determines its length
 
-Connectionist temporal classification (Graves et al., 2006), for writing text in one pass (Libovicky and Helcl, 2018;
-Saharia et al., 2020). A text is as likely as all alignments that collapse to it: training need not say which slot
-holds which token, and slots that disagree about where a token stands still say one text. The mask is the blank: a
-slot that stays a mask says nothing. A text has no more tokens than slots, a blank between equal ones counted.
+Connectionist temporal classification (Graves et al., 2006) was applied to single-pass text generation by Libovicky and
+Helcl (2018) and Saharia et al. (2020). The probability of a text is the sum over all alignments that collapse to it, so
+training need not assign tokens to slots, and alignments that place a token differently still yield the same text. The
+mask id is the blank. A text needs one slot per token and one for each blank between equal neighbours.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from paradigms.trunk.backbone import Backbone
 
 @dataclass(frozen=True)
 class Decoder:
-    """temperature: of the slots; 0 takes each slot's likeliest, the best path, which need not be the likeliest text."""
+    """temperature: of the slots; 0 takes each slot's mode (the best path), which need not give the likeliest text."""
 
     temperature: float = 1.0
 
@@ -34,7 +34,7 @@ class Decoder:
 
 
 class CTC(Paradigm):
-    """p(text) = sum over alignments a of prod_s p(a_s | prompt): the slots are independent, the tokens are not."""
+    """p(text) = sum over alignments a of prod_s p(a_s | prompt): slots are independent, tokens are not."""
 
     fills = frozenset({"suffix"})
     length = "eos"
@@ -50,9 +50,9 @@ class CTC(Paradigm):
         return prompt_apart(canvas.start())
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        """-ln p(text) a token of it; rows whose text their slots cannot hold are left out of nats and tokens alike.
+        """-ln p(text) per token; rows whose text does not fit into their slots are excluded from nats and token counts.
 
-        Raises ValueError where that is all of them.
+        Raises ValueError where no row of the batch fits.
         """
         logits_BSV, real_BS = self.read(canvas)
         text_BL, slots_B = canvas.text(self.vocabulary.eos), real_BS.sum(1)
@@ -60,8 +60,8 @@ class CTC(Paradigm):
         tokens_B = text_BL.sum(1)
         held_B = tokens_B + again_BL.sum(1) <= slots_B
         if not held_B.any():
-            raise ValueError(f"upsample={self.upsample}: so few slots hold no text of this batch; take more")
-        log_p_BSV = logits_BSV.log_softmax(-1).clamp(min=torch.finfo(logits_BSV.dtype).min)  # of -inf no gradient
+            raise ValueError(f"upsample={self.upsample}: no text of this batch fits into its slots; use a larger value")
+        log_p_BSV = logits_BSV.log_softmax(-1).clamp(min=torch.finfo(logits_BSV.dtype).min)  # -inf has no gradient
         nats_B = F.ctc_loss(
             log_p_BSV.transpose(0, 1), canvas.ids_BL[:, canvas.start() :], slots_B, tokens_B,
             blank=self.blank, reduction="none", zero_infinity=True,
@@ -70,7 +70,7 @@ class CTC(Paradigm):
         return Loss(nats_B.sum() / supervised.clamp(min=1), supervised)
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        """One call; a text longer than the holes is cut where they end, behind a shorter one stand end tokens."""
+        """One forward pass; a text longer than the holes is truncated, a shorter one is filled up with EOS."""
         logits_BSV, real_BS = self.read(canvas)
         rows_B, eos = all_rows(canvas), self.vocabulary.eos
         slot_BS = pick(logits_BSV, self.decoder.temperature, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:]))
@@ -81,7 +81,7 @@ class CTC(Paradigm):
         yield written_BL.where(canvas.holes_BL, canvas.ids_BL)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Exact, of the canvas as it is written: a text with its end, or as much of one as fills the holes.
+        """Exact for the canvas as generated: a text with its EOS, or the prefix of a text that fills the holes.
 
         -inf where the slots cannot hold it.
         """
@@ -89,9 +89,9 @@ class CTC(Paradigm):
         return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
 
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        """Given the tokens before it, as in autoregression: the ratio of two prefixes' probabilities.
+        """-log p of each token given the preceding ones, from the ratio of two prefix probabilities, (B, H).
 
-        inf where the slots cannot hold a token, and behind it.
+        inf for a token that the slots cannot hold and for all tokens after it.
         """
         start, eos = canvas.start(), self.vocabulary.eos
         ids_BH, counted_BH = canvas.ids_BL[:, start:], canvas.text_and_end(eos)[:, start:]
@@ -100,7 +100,7 @@ class CTC(Paradigm):
         token_BSH = logits_BSV.gather(2, ids_BH[:, None].expand(-1, real_BS.shape[1], -1)) - every_BS1
         blank_BS = logits_BSV[:, :, self.blank] - every_BS1[:, :, 0]
         begins_BN, whole_BN = forward_sums(
-            token_BSH.double().masked_fill(~real_BS[:, :, None], -torch.inf),  # other rows' slots are blank for sure
+            token_BSH.double().masked_fill(~real_BS[:, :, None], -torch.inf),  # slots beyond a row's own are blank
             blank_BS.double().masked_fill(~real_BS, 0),
             F.pad(ids_BH[:, 1:] == ids_BH[:, :-1], (1, 0)),
         )
@@ -109,7 +109,7 @@ class CTC(Paradigm):
         return nats_BH.masked_fill(~counted_BH, 0), counted_BH
 
     def read(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        """The slots' logits (B, S, V), where text or blank may stand, and which are a row's own, (B, S)."""
+        """The slots' logits over text and blank, (B, S, V), and which slots belong to the row, bool (B, S)."""
         start = canvas.start()
         prompt_BP, pad_BP = canvas.ids_BL[:, :start], canvas.pad_BL[:, :start]
         slot_S = torch.arange(self.upsample * start, device=prompt_BP.device)
@@ -125,22 +125,22 @@ class CTC(Paradigm):
 
 
 def collapse(slot_BS: Tensor, blank: int, fill: int) -> Tensor:
-    """What the slots say, (B, S): of equal neighbours the first, blanks left out, and `fill` behind it."""
+    """The text of the slots, (B, S): repeats merged, blanks dropped, and the rest filled with `fill`."""
     said_BS = (slot_BS != blank) & (slot_BS != F.pad(slot_BS[:, :-1], (1, 0), value=blank))
     first_BS = (~said_BS).byte().argsort(dim=1, stable=True)
     return slot_BS.masked_fill(~said_BS, fill).gather(1, first_BS)
 
 
 def forward_sums(token_BSH: Tensor, blank_BS: Tensor, again_BH: Tensor) -> tuple[Tensor, Tensor]:
-    """ln of the probability that a text begins with the first n tokens of this one, and that it is just these.
+    """ln of the probabilities that a text begins with the first n tokens of this one, and that it consists of them.
 
-    Both (B, H + 1), n = 0..H: sums over all alignments, slot by slot (Graves et al., 2006; of prefixes Graves, 2008).
-    token_BSH: ln of the probability that a slot says the token.  blank_BS: that it says nothing.
-    again_BH: where a token equals the one before it, from which a blank must part it.
+    Both (B, H + 1), n = 0..H: sums over all alignments, slot by slot (Graves et al., 2006; for prefixes Graves, 2008).
+    token_BSH: ln of the probability that a slot emits the token.  blank_BS: that it emits the blank.
+    again_BH: True where a token equals the one before it, so that a blank must separate them.
     """
     no_BH, impossible = torch.full_like(token_BSH[:, 0], -torch.inf), -torch.inf
-    begins_BN = ended_BN = F.pad(no_BH, (1, 0), value=0)  # ended: n tokens and then a blank, or nothing yet
-    open_BN = F.pad(no_BH, (1, 0), value=impossible)  # n tokens, the last of them in the last slot
+    begins_BN = ended_BN = F.pad(no_BH, (1, 0), value=0)  # ended: n tokens and then a blank, or no token yet
+    open_BN = F.pad(no_BH, (1, 0), value=impossible)  # open: n tokens, the last of them in the latest slot
     for token_BH, blank_B1 in zip(token_BSH.unbind(1), blank_BS.split(1, dim=1), strict=True):
         next_BH = token_BH + torch.logaddexp(ended_BN[:, :-1], open_BN[:, :-1].masked_fill(again_BH, impossible))
         begins_BN = torch.logaddexp(begins_BN, F.pad(next_BH, (1, 0), value=impossible))

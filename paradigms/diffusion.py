@@ -1,12 +1,12 @@
-"""From all masks to text in a few passes: each pass predicts every hole and keeps some of what it predicted.
+"""Masked diffusion generates from all masks in a few passes, each of which commits some of its predictions.
 
-    call 1   p p ? ? ? ?
-    call 2   p p ? w ? w    written tokens stay; which and how many are written is order x count x block
-    call 3   p p w w ? w
+    pass 1   p p ? ? ? ?
+    pass 2   p p ? w ? w    committed tokens stay; order, count and block decide which and how many are committed
+    pass 3   p p w w ? w
 
-Masked diffusion in the manner of LLaDA (Nie et al., 2025; Sahoo et al., 2024): trained at every masking rate alike,
-which bounds the likelihood. With one hole a pass in random order it draws from its exact law; with k a pass the k are
-drawn as if independent, and the loss of quality is the price.
+The model follows LLaDA (Nie et al., 2025; Sahoo et al., 2024): it trains on all masking rates with equal probability,
+which yields a bound on the likelihood. With one position per pass in random order it samples from its exact
+distribution; with k per pass the k tokens are sampled as if they were independent, at a cost in quality.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ from paradigms.decoders.revised import Revised
 from paradigms.trunk.attention import AttentionRule, everywhere
 from paradigms.trunk.backbone import Backbone
 
-BOUND_DRAWS = 128  # Monte-Carlo draws of the masking rate for one likelihood
+BOUND_DRAWS = 128  # Monte-Carlo samples of the masking rate for one likelihood
 
 Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs | Revised
 
 
 class Diffusion(Paradigm):
-    """log p(text) >= E_l [L/l sum over l masked tokens of log p(x_i | the others)], l uniform in 1..L."""
+    """log p(text) >= E_l [L/l sum over l masked tokens of log p(x_i | unmasked tokens)], l uniform in 1..L."""
 
     fills = frozenset({"suffix", "span", "scattered"})
 
@@ -45,7 +45,7 @@ class Diffusion(Paradigm):
         return everywhere
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        """Exactly l of L masked and weight L/l: the lower-variance form of rate t and weight 1/t; l stratified."""
+        """Masks exactly l of L, weighted L/l, with l stratified: the lower-variance form of rate t and weight 1/t."""
         at_BH, real_BH = canvas.hole_positions()
         rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
         stratum_B = (noise.uniform(1, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1
@@ -59,9 +59,10 @@ class Diffusion(Paradigm):
         return self.decoder(self, canvas, noise)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Exact where the order does not look at what was drawn; else the bound over all orders, one hole a pass.
+        """Exact where the order does not depend on sampled tokens; else the bound over all orders, one hole per pass.
 
-        Beside a bound stands the exact law of random order where the holes are few enough to sum over all orders.
+        A bound is accompanied by the exact likelihood of random order where the holes are few enough to sum over all
+        orders.
         """
         how, holes_B = self.decoder, canvas.holes_BL.sum(1)
         if isinstance(how, CommitOnce) and how.never_looks_at_draws():
@@ -81,7 +82,7 @@ class Diffusion(Paradigm):
         return replace(law, exact_B=exact_B) if quotas_of is not None else law
 
     def exact(self, how: CommitOnce, canvas: Canvas, noise: Noise) -> Likelihood:
-        """The decoder's own passes, made to write this text; a bound where a text may end in more ways than one."""
+        """Scores this text along the decoder's own passes; a bound if it holds EOS, which any tokens may follow."""
         at_BH, real_BH = canvas.hole_positions()
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         masked = Canvas(
@@ -94,7 +95,7 @@ class Diffusion(Paradigm):
         return Likelihood("bound" if ends else "exact", -nats_B, torch.zeros_like(nats_B))
 
     def bound(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """With l stratified over the draws; the standard error takes the draws as independent."""
+        """Stratifies l over the samples; the standard error treats the samples as independent."""
         at_BH, real_BH = canvas.hole_positions()
         rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
         draws_DB = []
@@ -108,7 +109,7 @@ class Diffusion(Paradigm):
         return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
 
     def nats_by_hidden_set(self, canvas: Canvas) -> Tensor:
-        """Nats of every hole given what each set of hidden holes leaves, (S, B, H); rows have as many holes each."""
+        """Nats of each hole for every set of masked holes, (S, B, H); all rows must have the same number of holes."""
         at_BH, _ = canvas.hole_positions()
         sets_SH = hidden_sets(at_BH.shape[1], at_BH.device)
         return torch.stack([self.masked_nats(canvas, at_BH, set_H.expand(at_BH.shape)) for set_H in sets_SH]).double()

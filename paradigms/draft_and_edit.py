@@ -1,14 +1,14 @@
-"""Left to right first, then over it again: what the writer finds least likely is masked and filled in anew.
+"""An autoregressive draft is edited: its least likely tokens are masked and predicted again from both sides.
 
-    call 1..N    p p w w w w .   a draft, one token a call
-    call N + 1   p p w w w w .   one causal call says how likely each of its tokens is
-    then         p p w ? w w .   the least likely are masked and refilled from both sides, in a few calls;
-                 p p w e w w .   one more scores the whole, and the edit stays if that finds it likelier
+    pass 1..N    p p w w w w .   the draft, one token per pass
+    pass N + 1   p p w w w w .   one causal pass scores each token of the draft
+    then         p p w ? w w .   the least likely tokens are masked and predicted from both sides in a few passes;
+                 p p w e w w .   one more pass scores the result, and the edit is kept if it is more likely
 
-Mask-predict (Ghazvininejad et al., 2019) as a second opinion on an autoregressive draft, in the manner of deliberation
-(Xia et al., 2017). One network does both, as in GPT-BERT (Charpentier and Samuel, 2024): half of a batch trains it as
-the autoregressive paradigm, half as diffusion, and it writes and edits as those two do. The canvas shows what stands:
-a refused edit is never on it.
+The editor is mask-predict (Ghazvininejad et al., 2019) applied to an autoregressive draft, in the manner of
+deliberation networks (Xia et al., 2017). One network does both, as in GPT-BERT (Charpentier and Samuel, 2024): half of
+each batch trains it as the autoregressive paradigm, half as diffusion, and it drafts and edits as those two do. The
+canvas always shows the current text, never a rejected edit.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ from paradigms.trunk.backbone import Backbone
 
 @dataclass(frozen=True)
 class Editing:
-    """rounds: edits, each of `passes` calls that fill in and one that scores.
+    """rounds: number of edits, each of `passes` forward passes that fill in masks and one that scores the result.
 
-    share_first, share_last: how much of a text is masked in the first and the last round; between them on a line.
+    share_first, share_last: masked share of the text in the first and in the last round, linear in between.
     """
 
     rounds: int = 3
@@ -50,13 +50,13 @@ class Editing:
                 raise ValueError(f"{name}={getattr(self, name)}: must be above 0 and at most 1")
 
     def masked(self, number: int, tokens_B: Tensor) -> Tensor:
-        """How many tokens of a text round `number` masks, (B,): its share, rounded up."""
+        """How many tokens of each text round `number` masks, (B,): its share of the text, rounded up."""
         share = self.share_first + (self.share_last - self.share_first) * number / max(1, self.rounds - 1)
-        return (tokens_B.double() * share - 1e-9).ceil().long()  # 0.1 x 30 is 3, whatever binary fractions make of it
+        return (tokens_B.double() * share - 1e-9).ceil().long()  # so that 0.1 x 30 gives 3 despite rounding errors
 
 
 class DraftAndEdit(Paradigm):
-    """The draft is drawn from p(text) = prod_i p(x_i | prompt, x_<i); an edit stays only if it raises that."""
+    """Samples a draft from p(text) = prod_i p(x_i | prompt, x_<i) and keeps an edit only if it raises p(text)."""
 
     fills = frozenset({"suffix"})
     length = "eos"
@@ -66,7 +66,7 @@ class DraftAndEdit(Paradigm):
         self.decoder = decoder
 
     def rule(self, canvas: Canvas) -> AttentionRule:
-        """Of the edits; the draft and its scores are causal."""
+        """The rule of the edits; drafting and scoring are causal."""
         return everywhere
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
@@ -100,7 +100,7 @@ class DraftAndEdit(Paradigm):
             yield ids_BL
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """The draft's, which is exact for the draft alone: of the law behind the edits nothing is known."""
+        """The draft's, which is exact for the draft alone; the distribution of edited texts is unknown."""
         return replace(self.writer.log_likelihood(canvas, noise), kind="pseudo")
 
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
@@ -111,12 +111,12 @@ class DraftAndEdit(Paradigm):
         return Autoregressive(self.vocabulary, self.backbone, "causal", Decoder(self.decoder.temperature))
 
     def editor(self, length: Literal["eos", "fixed"]) -> Diffusion:
-        """Learns of ends as of any token, but where a text ends is the draft's to say: edits are of a fixed length."""
+        """The diffusion part: training (eos) includes EOS, edits (fixed) keep the length that the draft determined."""
         how = MaskPredict(self.decoder.passes, self.decoder.temperature, length)
         return Diffusion(self.vocabulary, self.backbone, how)
 
     def scores(self, canvas: Canvas) -> Tensor:
-        """Nats of the text's tokens and of its end where they stand, (B, L); 0 elsewhere. One causal call."""
+        """Nats of the text's tokens and its EOS at their columns, (B, L), 0 elsewhere; costs one causal pass."""
         nats_BH, _ = self.token_nats(canvas)
         before = canvas.start()
         return F.pad(nats_BH, (before, canvas.ids_BL.shape[1] - before - nats_BH.shape[1]))

@@ -1,10 +1,10 @@
-"""Fill in the blanks: trained to restore 15 % of a text from the rest, then asked to write with less and less given.
+"""A masked language model learns to restore 15 % of a text from the rest and must then generate from far less context.
 
-    call 1   p p ? ? ? ?
-    call 2   p p ? w ? ?    one hole a call, or many and the doubtful again, or every hole over and over
+    pass 1   p p ? ? ? ?
+    pass 2   p p ? w ? ?    one position per pass, or many with re-masking of uncertain ones, or Gibbs sampling
 
-BERT's objective (Devlin et al., 2019): of the chosen 15 %, 80 % are masked, 10 % replaced, 10 % kept. A canvas of
-nothing but masks is far from what training showed; what that costs is a result here, not a fault to be tuned away.
+The objective is BERT's (Devlin et al., 2019): of the chosen 15 %, 80 % are masked, 10 % replaced, 10 % kept. A fully
+masked canvas is far from the training distribution; the cost of this mismatch is a result and is not tuned away.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs | Revised
 
 
 class MaskedInfill(Paradigm):
-    """Conditionals p(x_i | the rest) for single positions; no joint law need have them all."""
+    """Conditionals p(x_i | all other tokens) of single positions, which need not belong to one joint distribution."""
 
     fills = frozenset({"suffix", "span", "scattered"})
 
@@ -55,7 +55,7 @@ class MaskedInfill(Paradigm):
         return self.decoder(self, canvas, noise)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """The pseudo-likelihood: every token given all others (Salazar et al., 2020)."""
+        """The pseudo-log-likelihood: every token given all others (Salazar et al., 2020)."""
         nats_B = self.token_nats(canvas)[0].double().sum(1)
         return Likelihood("pseudo", -nats_B, torch.zeros_like(nats_B))
 

@@ -1,11 +1,12 @@
-"""Everything at once: one call writes all holes, each blind to what the others become.
+"""Non-autoregressive decoding generates all positions in one pass, each independent of the others' tokens.
 
-    call 1   p p ? ? ? ?    every hole sees the whole canvas, but only masks where its neighbours will be
+    pass 1   p p ? ? ? ?    every position sees the whole canvas, on which its neighbours are still masks
 
-Non-autoregressive decoding (Gu et al., 2018). Three trainings: `vanilla` masks the whole text; `cmlm` masks a random
-number of tokens, so that the same weights can also refine (Ghazvininejad et al., 2019); `glancing` shows the model as
-much of the answer as it would get wrong (Qian et al., 2021), which makes one pass coherent by settling on one answer.
-The text ends at its first end token (eos), or a first call over the prompt says how long it will be (predicted).
+The decoder of Gu et al. (2018) comes with three training objectives: `vanilla` masks the whole text; `cmlm` masks a
+random number of tokens, so that the same weights can also refine (Ghazvininejad et al., 2019); `glancing` reveals
+target tokens in proportion to the model's errors (Qian et al., 2021), which makes single-pass output coherent by
+settling on one answer. The text ends at its first EOS (eos), or a first pass over the prompt predicts its length
+(predicted).
 """
 
 from collections.abc import Iterator
@@ -23,12 +24,12 @@ from paradigms.decoders.sampling import at_least
 from paradigms.trunk.attention import AttentionRule, prompt_apart
 from paradigms.trunk.backbone import Backbone
 
-LENGTH_WEIGHT = 0.1  # of the length class in the loss, as in the published conditional masked language models
+LENGTH_WEIGHT = 0.1  # weight of the length loss, as in published conditional masked language models
 
 
 @dataclass(frozen=True)
 class ParallelDecoder:
-    """passes: 1, or more for mask-predict, which needs the cmlm training."""
+    """passes: 1 for single-pass decoding; more run mask-predict, which needs training=cmlm."""
 
     temperature: float = 1.0
     passes: int = 1
@@ -40,7 +41,7 @@ class ParallelDecoder:
 
 
 class Parallel(Paradigm):
-    """p(text) = prod_i p(x_i | prompt): the positions are independent given the prompt."""
+    """p(text) = prod_i p(x_i | prompt): tokens are conditionally independent given the prompt."""
 
     fills = frozenset({"suffix", "span", "scattered"})
 
@@ -54,7 +55,7 @@ class Parallel(Paradigm):
         super().__init__(vocabulary, backbone)
         if decoder.passes > 1 and training != "cmlm":
             raise ValueError(
-                f"decoder.passes={decoder.passes}: training={training} never saw a half-written text; use cmlm"
+                f"decoder.passes={decoder.passes}: must be 1 with training={training}; more passes need training=cmlm"
             )
         self.decoder, self.length = decoder, decoder.length
         self.hide = {"vanilla": self.hide_all, "cmlm": self.hide_some, "glancing": self.hide_unknown}[training]
@@ -84,7 +85,7 @@ class Parallel(Paradigm):
             yield torch.cat((ids_BL, rest_BL), dim=1)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Exact for one pass, given the length where that is not written as an end token."""
+        """Exact for one pass (given the length, where EOS does not mark it), pseudo for more."""
         nats_B = self.token_nats(canvas)[0].double().sum(1)
         return Likelihood("exact" if self.decoder.passes == 1 else "pseudo", -nats_B, torch.zeros_like(nats_B))
 
@@ -95,7 +96,7 @@ class Parallel(Paradigm):
         return self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH
 
     def read(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of all holes with some of them hidden, and of the text's length, read off the prompt's last token."""
+        """Logits of the holes with some masked, (B, H, V), and of the length, at the prompt's last token, (B, V)."""
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         ids_BL = canvas.ids_BL.scatter(1, at_BH, truth_BH.masked_fill(hidden_BH, self.vocabulary.mask))
         want_BW = torch.cat((canvas.starts()[:, None] - 1, at_BH), dim=1)
@@ -103,14 +104,14 @@ class Parallel(Paradigm):
         return logits_BWV[:, 1:], logits_BWV[:, 0]
 
     def cut_to_predicted(self, canvas: Canvas) -> Canvas:
-        """One call over the prompt; id n in the vocabulary is the class of length n. What is cut holds end tokens."""
+        """Predicts the length n as id n in one pass over the prompt; positions behind it become EOS and padding."""
         start_B1, holes_B = canvas.starts()[:, None], canvas.holes_BL.sum(1)
         longest = int(start_B1.max())
         prompt_BQ = canvas.ids_BL[:, :longest]
         pad_BQ = canvas.pad_BL[:, :longest] | (torch.arange(longest, device=start_B1.device) >= start_B1)
         if int(holes_B.max()) >= self.vocabulary.size:
             raise ValueError(
-                f"decoder.length=predicted: {self.vocabulary.size} ids cannot name {int(holes_B.max())} holes"
+                f"decoder.length=predicted: {int(holes_B.max())} holes need more than {self.vocabulary.size} ids"
             )
         logits_BV = self.backbone(prompt_BQ, self.rule(canvas), pad_BL=pad_BQ, want_BW=start_B1 - 1)[:, 0]
         possible_BV = torch.arange(logits_BV.shape[1], device=logits_BV.device) <= holes_B[:, None]
@@ -123,13 +124,13 @@ class Parallel(Paradigm):
         return real_BH
 
     def hide_some(self, canvas: Canvas, at_BH: Tensor, real_BH: Tensor, noise: Noise, progress: float) -> Tensor:
-        """A number of holes uniform in 1..H, each set of that size as likely as any other."""
+        """Masks a number of holes uniform in 1..H; all sets of that size are equally likely."""
         chance_BH = noise.uniform(0, all_rows(canvas), at_BH.shape[1:])
         count_B = 1 + (noise.uniform(1, all_rows(canvas), (1,))[:, 0] * real_BH.sum(1)).long()
         return hide_exactly(real_BH, count_B, chance_BH)
 
     def hide_unknown(self, canvas: Canvas, at_BH: Tensor, real_BH: Tensor, noise: Noise, progress: float) -> Tensor:
-        """Shows as many gold tokens as a share of what one blind pass gets wrong; the share falls from .5 to .3."""
+        """Reveals targets: a share, falling from .5 to .3, of the number that one fully masked pass gets wrong."""
         with torch.no_grad():
             guess_BH = self.read(canvas, at_BH, real_BH)[0].argmax(-1)
         wrong_B = ((guess_BH != canvas.ids_BL.gather(1, at_BH)) & real_BH).sum(1)

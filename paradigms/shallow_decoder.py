@@ -1,12 +1,12 @@
-"""Left to right with a deep reader and a shallow writer: the prompt passes all layers, the text only the last.
+"""A deep encoder with a shallow autoregressive decoder: the prompt passes all layers, generated tokens only the last.
 
     layer 1   p p . .       the prompt is read once, in both directions
     layer 2   p p . .
-    layer 3   p p w ?       what is written enters here, and sees what this layer makes of the prompt
+    layer 3   p p w ?       generated tokens enter here and attend to this layer's states of the prompt
 
-Deep encoder, shallow decoder (Kasai et al., 2021): the published answer to decoders that write everything at once, for
-most of the time goes into the layers that every token passes. Here both are one trunk with the same weights as every
-other paradigm's: a step computes, reads and keeps the last layers alone. With all layers it is a prefix LM.
+Deep encoder, shallow decoder (Kasai et al., 2021) is the published response to non-autoregressive decoding, because
+most time is spent in the layers that every token passes. Here both parts are one backbone with the same weights as
+every other paradigm's: a step computes, reads and caches only the last layers. With all layers it is a prefix LM.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from paradigms.trunk.backbone import Backbone, Late
 
 
 class ShallowDecoder(Paradigm):
-    """p(text) = prod_i p(x_i | prompt, x_<i); layers: how many of the trunk's, its last, what is written passes."""
+    """p(text) = prod_i p(x_i | prompt, x_<i); layers: number of last layers, which generated tokens pass."""
 
     fills = frozenset({"suffix"})
     length = "eos"
@@ -29,7 +29,9 @@ class ShallowDecoder(Paradigm):
     def __init__(self, vocabulary: Vocabulary, backbone: Backbone, layers: int, decoder: Sampling):
         super().__init__(vocabulary, backbone)
         if not 1 <= layers <= len(backbone.layers):
-            raise ValueError(f"layers={layers}: must be from 1 to the trunk's {len(backbone.layers)}")
+            raise ValueError(
+                f"layers={layers}: must be from 1 to {len(backbone.layers)}, the number of backbone layers"
+            )
         self.layers, self.decoder = layers, decoder
         self.entry = len(backbone.layers) - layers
 

@@ -1,13 +1,13 @@
-"""Guess a few tokens cheaply, then let one causal call judge them all: fewer calls, and the same text.
+"""Speculative decoding drafts a few tokens cheaply and verifies them in one causal pass: the same text in fewer passes.
 
-    call 1   p p ? ? ? .    a call over masks guesses what comes next, each guess blind to the others
-    call 2   p p g g g g    a causal call reads the guesses: those it would have written stay,
-             p p w w w .    and where they end it writes one token of its own
+    pass 1   p p ? ? ? .    a pass over masks drafts the next tokens, each independent of the others
+    pass 2   p p g g g g    a causal pass reads the draft and accepts the tokens that it would have generated,
+             p p w w w .    after which it adds one token of its own
 
-Speculative decoding (Leviathan et al., 2023; Chen et al., 2023) with one network for drafter and verifier, trained
-under both masks and with logits for the next token under either (GPT-BERT; Charpentier and Samuel, 2024). The same
-weights also serve drafts that need no training: Jacobi, lookahead, prompt lookup. Whatever is guessed, the text is the
-causal model's own: the same tokens at temperature 0, tokens of the same law above.
+One network is drafter and verifier (Leviathan et al., 2023; Chen et al., 2023); it is trained under both attention
+rules and predicts the next token under either (GPT-BERT; Charpentier and Samuel, 2024). The same weights also serve
+drafts that need no training: Jacobi, lookahead, prompt lookup. Whatever the draft, the text is the causal model's own:
+identical tokens at temperature 0, the same distribution above 0.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from paradigms.trunk.backbone import Backbone
 
 @dataclass(frozen=True)
 class NoDraft:
-    """One token a call: what every draft must come out as."""
+    """One token per forward pass: the reference that decoding with any draft must reproduce."""
 
     temperature: float = 1.0
 
@@ -41,9 +41,10 @@ class NoDraft:
 
 @dataclass(frozen=True)
 class MaskDraft:
-    """One call over masks drafts as many tokens as in training, the next judges them.
+    """One pass over masks drafts as many tokens as in training, and the next pass verifies them.
 
-    The first guess is the causal model's own, said by the last token written: two calls write two tokens or more.
+    The first drafted token is the causal model's own, predicted at the last generated token, so that two passes
+    generate at least two tokens.
     """
 
     temperature: float = 1.0
@@ -65,7 +66,7 @@ class MaskDraft:
 
 
 class Speculative(Paradigm):
-    """p(text) = prod_i p(x_i | prompt, x_<i), written several tokens a call."""
+    """p(text) = prod_i p(x_i | prompt, x_<i), generated several tokens per forward pass."""
 
     fills = frozenset({"suffix"})
     length = "eos"
@@ -79,11 +80,11 @@ class Speculative(Paradigm):
     ):
         super().__init__(vocabulary, backbone)
         if draft < 2:
-            raise ValueError(f"draft={draft}: must be at least 2, for the first guess needs no mask")
+            raise ValueError(f"draft={draft}: must be at least 2, because the first drafted token needs no mask")
         self.draft, self.decoder = draft, decoder
 
     def rule(self, canvas: Canvas) -> AttentionRule:
-        """Of the text; the masks of a draft also see each other."""
+        """The rule of the text; the masks of a draft also see each other."""
         return causal
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
@@ -107,9 +108,9 @@ class Speculative(Paradigm):
         return Autoregressive(self.vocabulary, self.backbone, "causal", Decoder(temperature))
 
     def draft_loss(self, canvas: Canvas, noise: Noise) -> Loss:
-        """The text is cut anywhere, masks follow the cut, and each is to say the token behind its own place."""
+        """Cuts each text at a random position, places masks after the cut, and trains each mask on the next token."""
         masks, tokens_B1 = self.draft - 1, canvas.text_and_end(self.vocabulary.eos).sum(1, keepdim=True)
-        cuts_B1 = (tokens_B1 - 1).clamp(min=1)  # before any token but the last: there something is left to say
+        cuts_B1 = (tokens_B1 - 1).clamp(min=1)  # before any token but the last, so that a target remains
         cut_B1 = canvas.start() + (noise.uniform(0, all_rows(canvas), (1,)) * cuts_B1).long()
         column_L = torch.arange(canvas.ids_BL.shape[1], device=cut_B1.device)
         canvas = canvas.without_columns_behind(column_L <= cut_B1 + masks)

@@ -1,4 +1,4 @@
-"""Tasks: what is to be generated, how a text is scored, and the analytic values where they exist."""
+"""Tasks: what is to be generated, how a text is scored, and analytic values where they are known."""
 
 import re
 from importlib import import_module

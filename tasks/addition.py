@@ -1,7 +1,7 @@
-"""Sums, digit by digit: written from the right a carry is known when it is needed, from the left it must be foreseen.
+"""Addition digit by digit: from the least digit on each carry is already known, from the most digit on it is not.
 
-How far a carry runs decides how far ahead that is, so sums are counted by their longest run of carries. `longer` asks
-for sums of more digits than training ever showed (Lee et al., 2023).
+A run of carries determines how far ahead a model must look, so sums are grouped by their longest run of carries.
+`longer` tests sums with more digits than those of training (Lee et al., 2023).
 """
 
 import itertools
@@ -13,14 +13,16 @@ from tasks.base import Example, OneAnswer, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
-MOST_DIGITS = 12  # sums of more digits that carry nothing are too rare to be found by drawing
-RUNS = {"carry_0": range(1), "carry_1_2": range(1, 3), "carry_3_up": range(3, 1000)}  # longest runs of carries
+MOST_DIGITS = 12  # longer sums without a carry are too rare for rejection sampling
+ONE_ANSWER_TOLERANCE = 0.05  # how far a measured accuracy may lie below the analytic value of 1
+LOSS_TOLERANCE = 0.03  # and a measured likelihood above that of 0, nats a token
+RUNS = {"carry_0": range(1), "carry_1_2": range(1, 3), "carry_3_up": range(3, 1000)}  # by the longest run
 
 
 class Addition(OneAnswer):
-    """Prompt: two numbers of as many digits; target: their sum, with one digit more.
+    """Prompt: two numbers of equally many digits; target: their sum, with one digit more.
 
-    digits: of the numbers.  first: the digit that is written first.  longer: digits that the test's numbers have more.
+    digits: of the numbers.  first: the digit that the target starts with.  longer: additional digits in the test split.
     """
 
     holes = "suffix"
@@ -34,7 +36,7 @@ class Addition(OneAnswer):
         self.digits, self.first, self.longer = digits, first, longer
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
-        """Endless, runs of carries in turn, so that long ones are not rare; a pair's hash says its split."""
+        """Endless; strata alternate, so that long runs are not rare, and the hash of a pair determines its split."""
         digits = self.digits + (self.longer if split == "test" else 0)
         for number in itertools.count(first):
             run = self.strata[number % len(self.strata)]
@@ -51,12 +53,12 @@ class Addition(OneAnswer):
         return [*"0123456789", "+", "="]
 
     def theory(self, setting: Setting) -> Theory | None:
-        """One right answer, at the lengths that were trained; of longer ones nothing is known."""
+        """An ideal model gives the one right answer at the lengths of training; at others no value is known."""
         if self.longer or setting.kind == "pseudo":
             return None
         if setting.measure in ("nats_per_token", "exact_nats_per_token"):
-            return Theory(0.0, "chain_loss")
-        return Theory(1.0, "one_answer") if setting.measure == "accuracy" else None
+            return Theory(0.0, LOSS_TOLERANCE)
+        return Theory(1.0, ONE_ANSWER_TOLERANCE) if setting.measure == "accuracy" else None
 
 
 def spaced(number: int, digits: int) -> str:
@@ -64,7 +66,7 @@ def spaced(number: int, digits: int) -> str:
 
 
 def longest_run(a: int, b: int) -> int:
-    """Most neighbouring digits, counted from the right, that hand a carry on."""
+    """The length of the longest run of adjacent digits that produce a carry."""
     longest = run = carry = 0
     while a or b:
         carry = (a % 10 + b % 10 + carry) // 10

@@ -1,4 +1,4 @@
-"""What a task must say: its examples as plain text, how a written text is judged, what theory demands of the judge."""
+"""The task interface: examples as plain text, scores of generated texts, and analytic values where they are known."""
 
 import hashlib
 import math
@@ -14,17 +14,17 @@ Holes = Literal["suffix", "span", "scattered"]
 
 
 class Alphabet(tuple[str, ...]):
-    """All characters of a task's texts, where they are what a text is written in."""
+    """All characters of a task's texts, for tasks whose tokens are characters."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to write: `target` goes between `prompt` and `suffix`.
+    """One text to generate: `target` belongs between `prompt` and `suffix`.
 
-    references: all texts a metric compares with.  stratum: the group in which the example is counted.
-    demands: what a text must say, one by one, for metrics that look for it.
-    instance: what it was made from, where several examples share that; they are then not independent.
-    draft: what stands in the holes at first, where they are not empty: as many tokens as the target has.
+    id: unique within a split.  references: the texts that metrics compare with.  stratum: the group whose results the
+    example enters.  demands: the items that a text must express, for metrics that look for them.
+    instance: the source of the example where several share one; these are then not independent.
+    draft: the initial content of the masked positions, with as many tokens as the target; empty if they are masked.
     """
 
     id: str
@@ -39,9 +39,9 @@ class Example:
 
 
 class Share(NamedTuple):
-    """Of one text's `whole` words so many, `part`: what is summed over texts before it is divided.
+    """A ratio, `part` of `whole` words of one text, whose terms are summed over texts before the division.
 
-    A text without any such word has no share, and no value rather than 0.
+    A text whose `whole` is 0 has no value, rather than 0.
     """
 
     part: int
@@ -50,14 +50,14 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """How a cell wrote its texts, as observed: what theory may depend on.
+    """How a run decoded its texts, as observed: everything that an analytic value may depend on.
 
-    measure: "accuracy", "nats_per_token", "exact_nats_per_token" (behind a bound, of the law in random order), "kl",
-    "reverse_kl" or "gap_bits".  stratum: as in Example.
-    quotas: holes written in each pass, every hole once.  order: how positions are chosen; None where the paradigm
-    leaves no choice.  temperature: of the draw; 0 is greedy.  kind: of the likelihood.  threshold: the confidence from
-    which on holes are written together, however many; None where a number says how many.  block: holes that training
-    hides together, never shown what follows them; None where nothing parts them.
+    measure: "accuracy", "nats_per_token", "exact_nats_per_token" (where nats_per_token is a bound: the exact NLL under
+    random order), "kl", "reverse_kl" or "gap_bits".  stratum: as in Example.
+    quotas: positions unmasked in each pass, every position once.  order: how positions are chosen; None if the paradigm
+    fixes it.  temperature: of sampling; 0 is greedy.  kind: of the likelihood, "exact", "bound" or "pseudo".
+    threshold: the confidence from which on positions are unmasked together; None if their number is set instead.
+    block: positions that training masks together, without the positions after them; None without blocks.
     """
 
     measure: str
@@ -72,107 +72,119 @@ class Setting:
 
 @dataclass(frozen=True)
 class Theory:
-    """The exact value, and the name under which conf/tolerances.yaml keeps its tolerance."""
+    """The analytic value of a measure, and how far from it an ideal model's measured value may lie.
+
+    tolerance: absolute, in the measure's unit. Raises ValueError unless it is a finite positive number.
+    """
 
     value: float
-    tolerance: str
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.tolerance, int | float) and not isinstance(self.tolerance, bool)
+        if not number or not math.isfinite(self.tolerance) or self.tolerance <= 0:
+            raise ValueError(f"tolerance={self.tolerance!r}: must be a finite positive number")
 
 
 def split_of(instance: str) -> Split:
-    """By a hash of what an example is made from: of ten nine are for training, of the rest half are for validation."""
+    """The split of an instance, by its hash: 90 % train, 5 % valid, 5 % test."""
     bucket = hashlib.blake2b(instance.encode(), digest_size=1).digest()[0]
     return "train" if bucket < 230 else "valid" if bucket < 243 else "test"
 
 
 class Task(ABC):
-    """A source of examples and their judge."""
+    """A source of examples, and the verifier that scores generated texts."""
 
     holes: Holes
-    """The hole shape it asks for."""
+    """The shape of the masked positions: after the prompt (suffix), inside a text (span) or scattered."""
 
     shareable: ClassVar[bool]
-    """May its texts be copied into records? False where the data's licence says no."""
+    """Whether records may contain its texts; False where a licence may forbid it."""
 
     not_for_training: ClassVar[frozenset[str]]
-    """Names of its settings that choose test data only."""
+    """Names of the settings that affect test data only."""
 
     fill_in_the_middle: bool = False
-    """Is a suffix laid before the holes, behind the prompt, for paradigms that only write to the right?"""
+    """Whether the suffix is placed before the masked positions, after the prompt, for left-to-right paradigms."""
 
     strata: Sequence[str]
-    """The groups its examples fall into."""
+    """The groups of its test examples."""
 
     metrics: Sequence[Metric]
-    """The first is the headline."""
+    """The metrics of its texts; the first is the headline and comes first in the alphabet, as records sort names."""
 
     generated: ClassVar[bool]
-    """Training examples never end and are made from their number; otherwise they are a data set, read in epochs."""
+    """Whether examples are endless, each generated from its number; otherwise they are a data set, read in epochs."""
+
+    disjoint: ClassVar[bool] = False
+    """Whether the task guarantees that no prompt and suffix of one split occur in another."""
 
     corpus: str = ""
-    """The set its texts come from, in a word, where tasks of its kind read several."""
+    """The name of its corpus, in one word, where tasks of its class read several."""
 
     language: str = "en"
-    """Of its texts, in two letters, for metrics that ask."""
+    """The language of its texts (ISO 639-1), for metrics that need it."""
 
     asks_for_drafts: ClassVar[bool] = False
-    """Does every text start from a draft that the paradigm is to write itself beforehand?"""
+    """Whether decoding starts from a draft that the paradigm has generated beforehand."""
 
     @abstractmethod
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
-        """The same examples in the same order at every call, from number `first` on."""
+        """The examples of a split from number `first` on; the same ones in the same order at every call."""
 
     @abstractmethod
     def vocabulary(self) -> Sequence[str] | Alphabet | int:
-        """All words, where they are known and stand between spaces, or all characters; else how many pieces."""
+        """All words if they are known and separated by spaces, or all characters; else the number of BPE pieces."""
 
     def texts(self) -> Iterable[str]:
-        """What pieces are learned from: the training data."""
+        """The texts that BPE pieces are learned from: the training data."""
         for example in self.examples("train"):
             yield from (example.prompt, example.target, example.suffix)
 
     @abstractmethod
     def room(self, prompt_tokens: int) -> int | None:
-        """How many tokens a target may have, its end included, after a prompt of that many tokens.
+        """The number of masked positions after a prompt of that many tokens, the end token included.
 
-        None: the holes are as many as the target has tokens, and nobody writes an end.
+        None: as many as the target has tokens, and no end token is generated.
         """
 
     @abstractmethod
     def score(self, example: Example, text: str) -> Mapping[str, float | Share | None]:
-        """Every metric's value for one written text, None without one; but of those that judge it among others."""
+        """The value of every metric that is not `of_sets` for one generated text, None where it is undefined."""
 
     @abstractmethod
     def nats(self, example: Example, text: str) -> float | None:
-        """-ln of the text's probability under the law the examples are drawn from; inf where it is impossible.
+        """-ln of the text's probability under the data distribution; inf for an impossible text.
 
-        None where nobody knows that law.
+        None where that distribution is unknown.
         """
 
     @abstractmethod
     def conditionals(self, known: Sequence[str | None]) -> Sequence[Mapping[str, float]] | None:
-        """The exact law of every word given the known others; None where nobody knows it.
+        """The exact distribution of every word given the known ones (None: unknown); None where it is unavailable.
 
-        Raises ValueError where what is known is impossible.
+        Raises ValueError if the known words have probability 0.
         """
 
     @abstractmethod
     def theory(self, setting: Setting) -> Theory | None:
-        """The exact value of a perfectly trained model, where one is known."""
+        """The analytic value for an ideal model, None where none is known."""
 
     @abstractmethod
     def data_hash(self) -> str:
-        """Identifies all its data, wherever they lie."""
+        """Identifies all data of the task, independent of their location."""
 
     @abstractmethod
     def training_hash(self) -> str:
-        """Identifies the data that shape training."""
+        """Identifies the data that training depends on."""
 
 
 class Drawn(Task):
-    """What tasks share whose examples are drawn without end, each from its number, into targets of known length."""
+    """The shared part of tasks that sample endless examples, each from its number, with targets of known length."""
 
     generated = True
     shareable = True
+    disjoint = True
     not_for_training: ClassVar[frozenset[str]] = frozenset()
 
     def room(self, prompt_tokens: int) -> None:
@@ -186,10 +198,10 @@ class Drawn(Task):
 
 
 class OneAnswer(Drawn):
-    """Of these, tasks whose every example has one right answer, its target."""
+    """The shared part of sampled tasks in which every example has one right answer, its target."""
 
     def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where the text is the answer."""
+        """accuracy: 1 if the text is the answer."""
         return {"accuracy": float(text == example.target)}
 
     def nats(self, example: Example, text: str) -> float:

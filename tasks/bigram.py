@@ -1,4 +1,4 @@
-"""A language in which a symbol depends on the one before it alone: the simplest that has an order at all."""
+"""A bigram language: a symbol depends only on the previous one, the simplest dependence on order."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from tasks.language import Language
 
 
 class Bigram(Language[Chain]):
-    """symbols: of the language.  n: symbols in a text.  branches: how many can follow one.  law: seed of the table."""
+    """symbols: of the language.  n: of a text.  branches: possible successors of a symbol.  law: seed of the table."""
 
     def __init__(self, symbols: int, n: int, branches: int, law: int):
         if not 1 <= branches <= symbols:

@@ -1,7 +1,7 @@
-"""Languages whose law is known to the last digit: a hidden Markov chain, and everything that can be asked of it.
+"""Exact inference in a hidden Markov chain: sampling, probabilities, conditionals and entropies.
 
 States S, symbols V, sequences of n symbols. Sums over state paths are forward and backward recursions (Rabiner, 1989);
-sums over all sequences are recursions too where they factor, enumeration where they do not.
+sums over all sequences are recursions where they factor, and enumerations where they do not.
 """
 
 import bisect
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-ENUMERATED = 4**13  # sequences that are gone through one by one, at most
+ENUMERATED = 4**13  # most sequences that are enumerated
 CHUNK = 4**9
 
 
 @dataclass(frozen=True)
 class Chain:
-    """start_S: law of the first state.  move_SS: of the next, given one.  emit_SV: of the symbol, given the state."""
+    """start_S: P(first state).  move_SS: P(next state | state).  emit_SV: P(symbol | state).  n: symbols a sequence."""
 
     start_S: Array
     move_SS: Array
@@ -32,7 +32,7 @@ class Chain:
         return self.emit_SV.shape[1]
 
     def draw(self, rng: random.Random) -> list[int]:
-        """One sequence."""
+        """A sampled sequence, n symbols."""
         found, state_S = [], self.rising[0][0]
         for _ in range(self.n):
             state = bisect.bisect(state_S, rng.random())
@@ -42,12 +42,12 @@ class Chain:
 
     @cached_property
     def rising(self) -> list[list[list[float]]]:
-        """The three tables as sums from the left; where a row is complete it is above any draw, rounding or not."""
+        """The cumulative sums of the three tables; complete rows exceed any uniform number, whatever the rounding."""
         tables = (self.start_S[None], self.move_SS, self.emit_SV)
         return [np.where(table.cumsum(1) > 1 - 1e-12, 2.0, table.cumsum(1)).tolist() for table in tables]
 
     def nats(self, ids: list[int]) -> float:
-        """-ln q(x); inf where the sequence is impossible."""
+        """-ln q(x); inf for an impossible sequence."""
         belief_S, nats = self.start_S, 0.0
         for symbol in ids:
             joint_S = belief_S * self.emit_SV[:, symbol]
@@ -59,7 +59,7 @@ class Chain:
         return nats
 
     def next_law(self, prefix: list[int]) -> Array:
-        """q(x_t | x_<t) over the symbols, (V,); the prefix must be possible."""
+        """q(x_t | x_<t), (V,); the prefix must be possible."""
         belief_S = self.start_S
         for symbol in prefix:
             joint_S = belief_S * self.emit_SV[:, symbol]
@@ -67,9 +67,9 @@ class Chain:
         return belief_S @ self.emit_SV
 
     def infill_law(self, known_N: list[int | None]) -> Array:
-        """q(x_i | the known others) for every position, (n, V), by forward and backward sums.
+        """q(x_i | known symbols) for every position, (n, V), by forward and backward recursions.
 
-        A known position has its symbol's probability 1. Raises ValueError where what is known is impossible.
+        A known position has probability 1 for its symbol. Raises ValueError if the known symbols have probability 0.
         """
         seen_NS = np.stack([np.ones(len(self.start_S)) if i is None else self.emit_SV[:, i] for i in known_N])
         before_NS, after_NS = np.empty_like(seen_NS), np.ones_like(seen_NS)
@@ -84,20 +84,20 @@ class Chain:
                 law_NV[i] *= np.arange(self.symbols) == symbol
         totals_N = law_NV.sum(1, keepdims=True)
         if not totals_N.all():
-            raise ValueError("what is known has probability 0")
+            raise ValueError("the known symbols have probability 0")
         return law_NV / totals_N
 
     @cached_property
     def marginal_entropy(self) -> float:
-        """Sum of the entropies of the positions by themselves, nats: the cross-entropy of writing all at once."""
+        """Sum of the marginal entropies of the positions, nats: the cross-entropy of factorised sampling."""
         law_NV = self.infill_law([None] * self.n)
         return float(-(law_NV * np.log(np.where(law_NV > 0, law_NV, 1))).sum())
 
     @cached_property
     def entropy(self) -> float:
-        """H(x), nats: over every sequence, in chunks of all that begin alike."""
+        """H(x), nats, by enumeration of all sequences, in chunks. Raises ValueError if they are too many."""
         if self.symbols**self.n > ENUMERATED:
-            raise ValueError(f"{self.symbols}^{self.n} sequences are too many to go through")
+            raise ValueError(f"{self.symbols}^{self.n} sequences are too many to enumerate")
         joint_XS = self.start_S[None]
         for _ in range(self.n - 1):
             if joint_XS.shape[0] * self.symbols > CHUNK:
@@ -107,7 +107,7 @@ class Chain:
         return sum(self.rest_entropy(row_S[None], self.n - done) for row_S in joint_XS)
 
     def longer(self, joint_XS: Array) -> Array:
-        """From p(prefix, next state) of X prefixes to that of all their X * V continuations."""
+        """From p(prefix, next state) of X prefixes, (X, S), to that of their X * V extensions, (X * V, S)."""
         joint_XVS = (joint_XS[:, None, :] * self.emit_SV.T[None]) @ self.move_SS
         return joint_XVS.reshape(-1, len(self.start_S))
 
@@ -120,7 +120,7 @@ class Chain:
 
     @cached_property
     def valid_at_once(self) -> float:
-        """P(q(x) > 0) where each position is drawn from its marginal: a sum over the sets of states a prefix allows."""
+        """P(q(x) > 0) under factorised sampling from the marginals, summed over the sets of states a prefix allows."""
         law_NV = self.infill_law([None] * self.n)
         can_emit_SV, can_move_SS = self.emit_SV > 0, self.move_SS > 0
         chance: dict[tuple[bool, ...], float] = {tuple(bool(p) for p in self.start_S > 0): 1.0}
@@ -137,7 +137,7 @@ class Chain:
 
 
 def sparse(rng: np.random.Generator, rows: int, columns: int, branches: int) -> Array:
-    """Rows that sum to 1 with `branches` entries above 0; every column has one where that is possible."""
+    """Rows that sum to 1 with `branches` positive entries, (rows, columns); every column has one where possible."""
     table = np.zeros((rows, columns))
     for row in range(rows):
         others = rng.permutation([column for column in range(columns) if column != row % columns])

@@ -1,4 +1,4 @@
-"""CommonGen: a few concepts in, an everyday sentence with all of them out (Lin et al., 2020)."""
+"""Constrained generation on CommonGen: an everyday sentence that contains given concepts (Lin et al., 2020)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ HUB_SPLITS: dict[Split, str] = {"train": "train[:-1000]", "valid": "train[-1000:
 
 
 class Constrained(RealText):
-    """Prompt: concepts between spaces; target: a sentence that people made from them, or one of several.
+    """Prompt: the concepts, separated by spaces; target: a human sentence that contains them, or one of several.
 
-    data: a folder, or its folder commongen, with train.src_alpha.txt and train.tgt.txt, line by line, and the jsonl
-    files of the release; null loads `name` from the Hugging Face hub, whose test set has no sentences: there its
-    validation set is the test.
+    data: a folder that has train.src_alpha.txt and train.tgt.txt, with one example a line, and the release's jsonl
+    files, or that has a folder commongen with them; null loads `name` from the Hugging Face hub, where the validation
+    set serves as the test set, for the published test set has no sentences.  pieces: of the BPE vocabulary.
     """
 
     holes = "suffix"
@@ -57,12 +57,12 @@ class Constrained(RealText):
         return self.pieces
 
     def room(self, prompt_tokens: int) -> int:
-        """Holds 99.9 % of training targets at 4,000 pieces; the same for all, so no length is given away."""
+        """Enough for 99.9 % of training targets at 4,000 pieces; constant, so that it reveals no target length."""
         return 32
 
 
 def words_of(concepts: str | Sequence[str]) -> Sequence[str]:
-    """A list of words, words between spaces, or word_N#word_V with their parts of speech."""
+    """The words of a list, of a text with spaces, or of word_N#word_V, which marks parts of speech."""
     if not isinstance(concepts, str):
         return concepts
     if "#" in concepts:

@@ -1,4 +1,4 @@
-"""Go on with a text: WikiText-2 in words (Merity et al., 2016), tinyshakespeare in letters (Karpathy, 2015)."""
+"""Continue a text: WikiText-2 by words (Merity et al., 2016), TinyShakespeare by characters (Karpathy, 2015)."""
 
 import random
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from tasks.windows import Unit, Windows
 
 
 class Continuation(Windows):
-    """Prompt: `given` words, or characters, of running text; target: the `asked` that follow.
+    """Prompt: `given` words, or characters, of running text; target: the `asked` next ones.
 
-    A continuation has no end of its own: the holes are as many as the reference has tokens, for every paradigm.
+    A continuation has no natural end: for every paradigm there are as many masked positions as reference tokens.
     """
 
     holes = "suffix"

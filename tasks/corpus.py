@@ -1,7 +1,7 @@
-"""Where real text comes from: files of a folder or a set that is published, read from disk as it is needed.
+"""Corpora: files of a local folder or a published data set, read from disk as needed.
 
-Everything is an Arrow table that `datasets` maps into memory, so that a corpus may be larger than that. What is wrong
-with it is a ValueError of one line: the option, its value, what is wrong.
+Each split is an Arrow table that `datasets` maps into memory, so that a corpus may exceed the memory. Errors in the
+data are ValueErrors of one line that names the option, its value and the error.
 """
 
 import hashlib
@@ -17,30 +17,30 @@ import pyarrow.compute
 
 from tasks.base import Example, Setting, Split, Task, Theory
 
-pc: Any = pyarrow.compute  # makes its functions as it is imported, where no type checker sees them
+pc: Any = pyarrow.compute  # creates its functions at import, which no type checker sees
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
-LONGEST = 10_000  # characters of a text that is taken whole: attention over more would fill any memory
+LONGEST = 10_000  # characters of a text that is not cut into windows: attention over more would exceed any memory
 LEAST_PIECES = 300
-ROWS = 1000  # read at a time
+ROWS = 1000  # rows that are read at a time
 ADVICE = "give a folder through task.data"
 
 
 class RealText(Task):
-    """What tasks share whose examples are made from text that people wrote: no law is known, metrics judge."""
+    """The shared part of tasks on human text: the data distribution is unknown, and metrics compare with references."""
 
-    shareable = False  # licences differ: records keep scores and outputs, not the data
+    shareable = False  # licences differ: records keep scores and outputs but no data
 
     @abstractmethod
     def load(self, split: Split) -> Any:
-        """The split as a `datasets.Dataset` whose columns are texts."""
+        """The split as a `datasets.Dataset` whose columns contain texts."""
 
     @cached_property
     def tables(self) -> dict[Split, Any]:
         return {split: self.load(split) for split in SPLITS}
 
     def rows(self, split: Split, first: int = 0) -> Iterator[tuple[Any, ...]]:
-        """The split's rows, in order, from number `first` on."""
+        """The rows of the split, in order, from number `first` on."""
         table = self.tables[split]
         for batch in table.select(range(first, len(table))).iter(ROWS):
             yield from zip(*batch.values(), strict=True)
@@ -66,7 +66,7 @@ class RealText(Task):
 
     @cached_property
     def hashes(self) -> tuple[str, str]:
-        """Of what shapes training, and of everything: SHA-256 of all rows, read once."""
+        """SHA-256 over the rows that training depends on (train and valid), and over all rows; each is read once."""
         digest, found = hashlib.sha256(), []
         for split in SPLITS:
             for row in self.rows(split):
@@ -78,11 +78,11 @@ class RealText(Task):
 
 def check_pieces(pieces: int) -> None:
     if pieces < LEAST_PIECES:
-        raise ValueError(f"pieces={pieces}: must be at least {LEAST_PIECES}, to hold every byte")
+        raise ValueError(f"pieces={pieces}: must be at least {LEAST_PIECES}, to represent every byte")
 
 
 def published(name: str, revision: str | None, split: str, subset: str | None = None) -> Any:
-    """A split of a set on the Hugging Face hub."""
+    """A split of a data set on the Hugging Face hub. Raises ValueError if it cannot be loaded."""
     import datasets
 
     quiet()
@@ -93,7 +93,7 @@ def published(name: str, revision: str | None, split: str, subset: str | None = 
 
 
 def read_file(kind: str, option: str, path: Path | str) -> Any:
-    """A file of lines (kind text, one column of that name), csv or json, or of an address."""
+    """The table of a file or URL; kind: text (one column, text, of lines), csv or json. Raises ValueError."""
     import datasets
     from datasets.arrow_writer import SchemaInferenceError
     from pandas.errors import EmptyDataError
@@ -104,47 +104,47 @@ def read_file(kind: str, option: str, path: Path | str) -> Any:
     except Exception as error:
         advice, cause = f"; {ADVICE}" if option == "name" else "", first_cause(error)
         empty = isinstance(cause, (SchemaInferenceError, EmptyDataError, StopIteration))
-        what = "holds no text" if empty else f"cannot be read ({one_line(cause)})"
+        what = "contains no text" if empty else f"cannot be read ({one_line(cause)})"
         raise ValueError(f"{option}={path}: {what}{advice}") from None
 
 
 def home(data: str, called: str) -> Path:
-    """A folder of many sets has each in a folder of its name; any other holds the set itself."""
+    """The folder of a data set: the one of its name inside `data` if there is one, else `data` itself."""
     inner = Path(data) / called
     return inner if inner.is_dir() else Path(data)
 
 
 def find(folder: Path, called: str, *names: str) -> Path:
-    """The first of these files that the set's folder holds. Raises ValueError, naming where else it may stand."""
+    """The first of these files that the folder contains. Raises ValueError, which names the other possible folder."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
     elsewhere = "" if folder.name == called else f", nor a folder {called} with it"
-    raise ValueError(f"data={folder}: holds no {' or '.join(names)}{elsewhere}")
+    raise ValueError(f"data={folder}: contains no {' or '.join(names)}{elsewhere}")
 
 
 def side_by_side(columns: Mapping[str, Any], said: str) -> Any:
-    """Files of lines as the columns of one table."""
+    """Parallel files of lines as the columns of one table. Raises ValueError if their numbers of lines differ."""
     import datasets
 
     counts = {name: len(table) for name, table in columns.items()}
     if len(set(counts.values())) > 1 or not all(counts.values()):
         found = " and ".join(f"{count} {name}" for name, count in counts.items())
-        raise ValueError(f"{said} has {found} lines")
+        raise ValueError(f"{said} has {found} lines; they must be equally many")
     named = [table.rename_column("text", name) for name, table in columns.items()]
     return datasets.concatenate_datasets(named, axis=1)
 
 
 def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
-    """These columns under our names; each row must have a text in each, or a list of texts, none of them too long.
+    """The table's columns under new names. Raises ValueError unless every row has a text, or texts, of legal length.
 
-    columns: their names by ours.  said: the option and its value.
+    columns: the table's names, by the new ones.  said: the option and its value, for the message.
     """
     for name in columns.values():
         if name not in table.column_names:
             raise ValueError(f"{said}: has no column {name}; it has {', '.join(table.column_names)}")
     if not len(table):
-        raise ValueError(f"{said}: holds no text")
+        raise ValueError(f"{said}: contains no text")
     kept = table.select_columns(list(columns.values())).rename_columns({b: a for a, b in columns.items() if a != b})
     for name in columns:
         for number, chunk in enumerated(kept.data.column(name)):
@@ -157,7 +157,7 @@ def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
 
 
 def enumerated(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
-    """The chunks of a column, each with the number of its first row, from 1."""
+    """The chunks of a column, each with the number of its first row, counted from 1."""
     number = 1
     for chunk in column.chunks:
         yield number, chunk
@@ -172,7 +172,7 @@ def check_chunk(chunk: pa.Array, first: int, column: str, said: str) -> None:
             raise ValueError(f"{said}: row {first + pc.index(counts, 0).as_py()} has no {column}")
         texts, kind = chunk.flatten(), kind.value_type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise ValueError(f"{said}: column {column} holds {kind}, not text")
+        raise ValueError(f"{said}: column {column} contains {kind}, not text")
     blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
     lengths = pc.utf8_length(texts)
     wrong = {"no {column}": blank, f"more than {LONGEST:,} characters of {{column}}": pc.greater(lengths, LONGEST)}
@@ -187,12 +187,12 @@ def quiet() -> None:
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity(logging.CRITICAL)  # what fails is said once, by us
+    datasets.utils.logging.set_verbosity(logging.CRITICAL)  # a failure is reported once, by the caller
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """A library of many layers wraps what went wrong; the first cause says it."""
+    """The innermost cause of an error, which layered libraries wrap several times."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

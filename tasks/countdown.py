@@ -1,8 +1,8 @@
-"""Numbers and a goal: the first equation must already be right for the last, and many ways may lead there.
+"""Countdown: reach a goal by arithmetic on given numbers, where the first equation must already suit the last.
 
 After Gandhi et al. (2024) and Ye et al. (2025). Every operand is used exactly once, and so is every result but the
-last, which is the goal. A number is one token, none is negative and none above `largest`. Which answers there are
-nobody counts: a text is right where its arithmetic is.
+last, which is the goal. A number is one token, from 0 to `largest`. The right answers are not enumerated: a text is
+right if its arithmetic is.
 """
 
 import itertools
@@ -15,13 +15,14 @@ from tasks.metrics.base import Metric
 
 OPERATIONS = "+-*/"
 EQUATION = 6  # tokens: a number, an operation, a number, "=", the result and a comma, which the last equation lacks
+ONE_BY_ONE_TOLERANCE = 0.05  # how far a measured accuracy may lie below the analytic value of 1: small errors add up
 Equation = tuple[int, str, int, int]
 
 
 class Countdown(Drawn):
     """Prompt: the operands, "=" and the goal; target: equations, one fewer than there are operands.
 
-    numbers: operands of a problem.  largest: number that may be given, made or asked for.
+    numbers: operands of a problem.  largest: the greatest operand, result or goal.
     """
 
     holes = "suffix"
@@ -29,14 +30,14 @@ class Countdown(Drawn):
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(self, numbers: int, largest: int):
-        if not 3 <= numbers <= 5 or largest < 10:  # with smaller numbers there are too few problems to split
+        if not 3 <= numbers <= 5 or largest < 10:  # smaller numbers give too few problems to split
             raise ValueError(
                 f"numbers={numbers}, largest={largest}: must be from 3 to 5 numbers, and largest 10 or more"
             )
         self.numbers, self.largest = numbers, largest
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
-        """Endless; which split a problem belongs to is a hash of its operands, in whatever order, and its goal."""
+        """Endless; the hash of a problem's sorted operands and goal determines its split."""
         for number in itertools.count(first):
             rng = random.Random(f"{split}-{number}")
             while True:
@@ -50,10 +51,10 @@ class Countdown(Drawn):
             yield Example(f"{split}-{number}", prompt, target, stratum="countdown")
 
     def draw(self, operands: Sequence[int], rng: random.Random) -> list[Equation]:
-        """Any two numbers at hand make a third, until one is left.
+        """Equations that each combine two available numbers into one, until a single number is left.
 
-        The operation is drawn first, of those that are possible, lest products be rarer still. One always is: the less
-        can be taken from the greater.
+        The operation is sampled first, among the possible ones, so that products are not even rarer. One is always
+        possible: the smaller number can be subtracted from the greater.
         """
         hand: list[int] = [*operands]
         equations: list[Equation] = []
@@ -74,7 +75,7 @@ class Countdown(Drawn):
         return equations
 
     def result(self, a: int, operation: str, b: int) -> int | None:
-        """None where there is no such operation, or what it makes is no number from 0 to the largest."""
+        """The result; None if there is no such operation or the result is no integer from 0 to `largest`."""
         whole = b > 0 and a % b == 0
         made = {"+": a + b, "-": a - b, "*": a * b, "/": a // b if whole else -1}.get(operation, -1)
         return made if 0 <= made <= self.largest else None
@@ -83,12 +84,12 @@ class Countdown(Drawn):
         return [*map(str, range(self.largest + 1)), *OPERATIONS, "=", ","]
 
     def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where the equations make the goal of the operands, else 0."""
+        """accuracy: 1 if the equations reach the goal from the operands, else 0."""
         *operands, _, goal = example.prompt.split()
         return {"accuracy": float(self.leaves(operands, text) == [goal])}
 
     def leaves(self, operands: Sequence[str], text: str) -> list[str] | None:
-        """The numbers at hand after the equations; None where one of them is none, or uses what is not at hand."""
+        """The numbers left by the equations; None if one is malformed, wrong, or uses an unavailable number."""
         hand, words = [*operands], [*text.split(" "), ","]
         if len(words) % EQUATION:
             return None
@@ -98,7 +99,7 @@ class Countdown(Drawn):
                 if used not in hand:
                     return None
                 hand.remove(used)
-            result = self.result(int(a), operation, int(b))  # both were at hand, so both are numbers
+            result = self.result(int(a), operation, int(b))  # both were available, so both are numbers
             if result is None or (equals, said, comma) != ("=", str(result), ","):
                 return None
             hand.append(said)
@@ -111,8 +112,8 @@ class Countdown(Drawn):
         return None
 
     def theory(self, setting: Setting) -> Theory | None:
-        """Drawn one by one, each token has a chance under the law given the others: so has the text, and is right."""
+        """With one token a pass, every sampled token is possible given the others, so that the text is right."""
         one_by_one = set(setting.quotas) == {1} and setting.threshold is None
         if setting.measure != "accuracy" or setting.kind == "pseudo" or not one_by_one:
             return None
-        return Theory(1.0, "no_independence_assumed")
+        return Theory(1.0, ONE_BY_ONE_TOLERANCE)

@@ -1,4 +1,4 @@
-"""E2E: a restaurant's data in, a sentence or two about it out, each in many wordings (Novikova et al., 2017)."""
+"""Data-to-text on E2E: a short description of a restaurant, with several references (Novikova et al., 2017)."""
 
 import itertools
 import re
@@ -16,11 +16,11 @@ FILES: dict[Split, str] = {"train": "trainset.csv", "valid": "devset.csv", "test
 
 
 class DataToText(RealText):
-    """Prompt: a meaning representation, slot[value] by slot; target: a text that people wrote for it.
+    """Prompt: a meaning representation, a list of slot[value]; target: a human description of it.
 
     In training every text is an example; in validation and test every meaning representation is, with all its texts.
-    data: a folder, or its folder e2e_nlg, with the release's files, columns mr and ref; null reads them from the
-    address `name`.
+    data: a folder that has the release's files, with columns mr and ref, or that has a folder e2e_nlg with them; null
+    reads them from the URL `name`.  pieces: of the BPE vocabulary.
     """
 
     holes = "suffix"
@@ -56,5 +56,5 @@ class DataToText(RealText):
         return self.pieces
 
     def room(self, prompt_tokens: int) -> int:
-        """Holds 99.8 % of training targets at 1,000 pieces; the same for all, so no length is given away."""
+        """Enough for 99.8 % of training targets at 1,000 pieces; constant, so that it reveals no target length."""
         return 64

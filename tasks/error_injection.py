@@ -1,9 +1,9 @@
-"""An answer with wrong words in it: what finds them, what mends them, what spoils the rest.
+"""Revision of answers with wrong words: what a paradigm detects and corrects, and which right words it corrupts.
 
-After Kamoi et al. (2024) and the remasking samplers' own claims (Wang et al., 2025). Any task of known words can be
-wrapped. The draft stands in the holes, for paradigms that revise what is there; or in the prompt, for those that can
-only write anew, and are trained to copy what is right and correct what is wrong. Errors are put into a right answer, or
-they are the paradigm's own.
+After Kamoi et al. (2024) and the claims for remasking samplers (Wang et al., 2025). Any task with a known vocabulary
+can be wrapped. The draft is the initial content of the masked positions, for paradigms that revise in place, or part of
+the prompt, for paradigms that are trained to generate the corrected text anew. Its errors are injected into a right
+answer, or they are the paradigm's own.
 """
 
 import random
@@ -17,28 +17,28 @@ from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 from tasks.metrics.revision import BreakRate, DraftAccuracy, FixRate, NetGain
 
-DRAFT = "~"  # stands between a prompt and the draft behind it
-OTHERS = 256  # answers from which plausible words are taken
+DRAFT = "~"  # separates a prompt from the draft after it
+OTHERS = 256  # answers that plausible words are sampled from
 TRIES = 100
 
 
 class Drafted(Task):
-    """What all share: the judge. task: the wrapped one."""
+    """The shared part of all these tasks: the scores.  task: the wrapped task."""
 
     metrics: Sequence[Metric] = (Accuracy(), FixRate(), BreakRate(), NetGain())
 
     def __init__(self, task: Task):
         if isinstance(task.vocabulary(), int):
-            raise ValueError("task: its words must be known; one that learns pieces from texts cannot be wrapped")
+            raise ValueError("task: must have a vocabulary of words; a task with BPE pieces cannot be wrapped")
         self.task = task
         self.holes, self.shareable, self.generated = task.holes, task.shareable, task.generated  # type: ignore[misc]
-        self.strata = task.strata
+        self.strata, self.disjoint = task.strata, task.disjoint  # type: ignore[misc]
 
     def vocabulary(self) -> Sequence[str] | int:
         return self.task.vocabulary()
 
     def score(self, example: Example, text: str) -> dict[str, float | Share | None]:
-        """accuracy: the wrapped task's; the rates compare each word with the target's, before and after."""
+        """accuracy: the wrapped task's; the rates compare draft and text with the target word by word."""
         right = example.target.split()
         before, after = (
             [a == b for a, b in zip_longest(words[: len(right)], right)]
@@ -76,10 +76,10 @@ class Drafted(Task):
 
 
 class Injected(Drafted):
-    """Of these, tasks that put the errors into a right answer.
+    """The shared part of tasks that inject errors into a right answer.
 
-    wrong: words of it that are replaced.  corruption: by any other word (random), or by one that stands at the same
-    place in another answer (plausible).
+    wrong: words that are replaced.  corruption: by any other word (random), or by a word that another answer has at the
+    same position (plausible).
     """
 
     def __init__(self, task: Task, wrong: int, corruption: Literal["random", "plausible"]):
@@ -88,10 +88,12 @@ class Injected(Drafted):
         self.others = [example.target.split() for example in islice(task.examples("valid"), OTHERS)]
         shortest = min(map(len, self.others))
         if not 1 <= wrong < shortest:
-            raise ValueError(f"wrong={wrong}: must be from 1 to {shortest - 1}, an answer has {shortest} words or more")
+            raise ValueError(
+                f"wrong={wrong}: must be from 1 to {shortest - 1}; the shortest answer has {shortest} words"
+            )
 
     def corrupted(self, example: Example, name: str) -> str:
-        """The target with wrong words, no right answer any more. Raises ValueError where there is none."""
+        """The target with `wrong` wrong words, which is no right answer. Raises ValueError if none is found."""
         words, rng = example.target.split(), random.Random(name)
         for _ in range(TRIES):
             draft = [*words]
@@ -101,7 +103,7 @@ class Injected(Drafted):
             wrong = sum(a != b for a, b in zip(draft, words, strict=True))
             if wrong == self.wrong and not self.task.score(example, text)["accuracy"]:
                 return text
-        raise ValueError(f"wrong={self.wrong}: {TRIES} tries found no wrong answer to {example.prompt!r}")
+        raise ValueError(f"wrong={self.wrong}: no wrong answer to {example.prompt!r} found in {TRIES} attempts")
 
     def choices(self, place: int) -> Sequence[str]:
         if self.corruption == "plausible":
@@ -111,7 +113,7 @@ class Injected(Drafted):
 
 
 class ErrorInjection(Injected):
-    """The draft stands in the holes of the test; training is the wrapped task's own, and so is the checkpoint."""
+    """Drafts are the initial content of the test canvas; training and checkpoint are those of the wrapped task."""
 
     not_for_training: ClassVar[frozenset[str]] = frozenset({"wrong", "corruption"})
 
@@ -122,7 +124,7 @@ class ErrorInjection(Injected):
 
 
 class EditFromPrompt(Injected):
-    """The draft stands behind the prompt, in training too: to revise is to write again, with the draft in view."""
+    """The draft follows the prompt, in training too: revision is generation conditioned on the draft."""
 
     not_for_training: ClassVar[frozenset[str]] = frozenset()
 
@@ -140,9 +142,9 @@ class EditFromPrompt(Injected):
 
 
 class OwnErrors(Drafted):
-    """The draft is what the paradigm wrote when it wrote plainly, right or wrong; training is the wrapped task's own.
+    """The draft is what the paradigm itself generates first, right or wrong; training is that of the wrapped task.
 
-    Drafts may be right already: these count where something can be broken, and have no errors to be found or mended.
+    A draft may be right already: it then counts for the break rate, but has no errors to detect or correct.
     """
 
     asks_for_drafts = True

@@ -1,6 +1,6 @@
-"""A language of nested phrases: a probabilistic context-free grammar over the strings of one length.
+"""A language of nested phrases: a probabilistic context-free grammar over strings of one length.
 
-Short strings can all be gone through: the inside sums (Baker, 1979) are taken for every string at once.
+All strings are short enough to enumerate: inside probabilities (Baker, 1979) are computed for all of them at once.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ MOST_STRINGS = 2**20
 
 
 def inside(start: int, split_ABC: Array, say_AV: Array, n: int) -> Array:
-    """The law of the start symbol's strings of length n: sums over all trees, for all strings together.
+    """The distribution over strings of length n of a start symbol, (V, ..., V) with n axes; trees are summed over.
 
-    split_ABC: probability that A becomes B C.  say_AV: that A becomes the symbol v.
+    split_ABC: the probability that A becomes B C.  say_AV: that A becomes the symbol v.
     """
     spans = {1: [*say_AV]}
     for length in range(2, n + 1):
@@ -30,9 +30,9 @@ def inside(start: int, split_ABC: Array, say_AV: Array, n: int) -> Array:
 
 
 class Grammar(Language[Strings]):
-    """phrases: kinds of phrase (nonterminals), the first starts.  symbols, n: of a text.  law: seed of the rules.
+    """phrases: nonterminals, the first of which is the start.  symbols, n: of a text.  law: seed of the rules.
 
-    branches: in how many ways a phrase splits in two, all others being impossible; as often it is its one symbol.
+    branches: possible binary rules of a nonterminal; with probability 1/2 it instead emits its one symbol.
     """
 
     def __init__(self, phrases: int, symbols: int, n: int, branches: int, law: int):
@@ -41,9 +41,7 @@ class Grammar(Language[Strings]):
                 f"symbols={symbols}, branches={branches}: must be from 1 to phrases={phrases}, to {phrases**2}"
             )
         if symbols**n > MOST_STRINGS:
-            raise ValueError(
-                f"n={n}: {symbols}^{n} strings are more than the {MOST_STRINGS:,} that can be gone through"
-            )
+            raise ValueError(f"n={n}: {symbols}^{n} strings are more than the {MOST_STRINGS:,} that can be enumerated")
         rng = np.random.default_rng(law)
         splits = sparse(rng, phrases, phrases**2, branches).reshape((phrases,) * 3)
         says = sparse(rng, phrases, symbols, 1)

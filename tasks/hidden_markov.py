@@ -1,4 +1,4 @@
-"""A language with hidden states: what may follow depends on all that came before."""
+"""A hidden Markov language: the distribution of a symbol depends on all previous symbols."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from tasks.language import Language
 
 
 class HiddenMarkov(Language[Chain]):
-    """states, symbols: of the chain.  n: symbols in a text.  law: seed of the tables.
+    """states, symbols: of the chain.  n: symbols a text.  law: seed of the tables.
 
-    branches: how many states can follow a state, how many symbols it can say; all others are impossible.
+    branches: possible successors of a state, and symbols that it can emit; all others have probability 0.
     """
 
     def __init__(self, states: int, symbols: int, n: int, branches: int, law: int):

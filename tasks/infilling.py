@@ -1,4 +1,4 @@
-"""Fill in what is missing, where left and right of it are known: a word, a few, a sentence, a third of a text."""
+"""Infilling: generate a missing word, n-gram, sentence or third of a text, given its left and right context."""
 
 import functools
 import itertools
@@ -19,12 +19,12 @@ ENDS = (".", "!", "?")
 
 
 class Infilling(Windows):
-    """Prompt: what stands before a hole of a window of `size`; target: what stood in it; suffix: what stands behind it.
+    """Prompt: a window of `size` units up to a blank; target: the content of the blank; suffix: the rest of the window.
 
-    kinds: the holes, one example each of every window: a word, `ngram` words, a sentence, the first, second or last
-    third.  room: tokens there are for what is missing, whatever it is, so that nobody is told its length.
-    form: span leaves the suffix behind the hole; fim lays it before, behind the prompt, so that what only writes from
-    left to right can answer, too (Bavarian et al., 2022). Examples are the same in both.
+    kinds: of blanks, with one example each of every window: a word, `ngram` words, a sentence, the first, second or
+    last third.  room: masked positions of every example, whatever its target, so that they reveal no length.
+    form: span keeps the suffix after the blank; fim (fill in the middle; Bavarian et al., 2022) moves it before, behind
+    the prompt, so that left-to-right paradigms can condition on it. Examples are the same in both.
     """
 
     metrics: Sequence[Metric] = (
@@ -49,32 +49,32 @@ class Infilling(Windows):
         if size < 3 or ngram < 1 or room < 1:
             raise ValueError(f"size={size}, ngram={ngram}, room={room}: must be at least 3, 1 and 1")
         if not kinds or len(set(kinds)) < len(kinds):
-            raise ValueError(f"kinds={list(kinds)}: must be kinds of holes, each once")
+            raise ValueError(f"kinds={list(kinds)}: must be one or more kinds of blanks, each once")
         self.size, self.strata, self.ngram, self.tokens = size, tuple(kinds), ngram, room
         self.drawn = functools.lru_cache(maxsize=4)(self.draw)
         self.holes = "suffix" if form == "fim" else "span"
         self.fill_in_the_middle = form == "fim"
 
     def example(self, split: Split, number: int) -> Example:
-        """Of every window one with each kind of hole; a window must have room for all of them."""
+        """Examples of a window follow each other, one for each kind of blank; the window must admit all kinds."""
         window, turn = divmod(number, len(self.strata))
         text, holes = self.drawn(split, window)
         return self.cut(f"{split}-{window}", self.strata[turn], text, *holes[turn])
 
     def draw(self, split: Split, number: int) -> tuple[str, list[tuple[int, int]]]:
-        """A window and where its holes begin and end."""
+        """A window, and the start and end of its blanks."""
         rng = random.Random(f"{split}-{number}")
         for text in self.windows(split, rng, number, self.size):
             holes = [hole for kind in self.strata if (hole := self.hole(kind, text, rng)) is not None]
             if len(holes) == len(self.strata):
                 return text, holes
-        raise ValueError(f"kinds={list(self.strata)}: {TRIES} windows of {self.size} have not got them all")
+        raise ValueError(f"kinds={list(self.strata)}: none of {TRIES} windows of size={self.size} admits them all")
 
     def hole(self, kind: str, text: str, rng: random.Random) -> tuple[int, int] | None:
-        """From where to where, in characters; None where the text has no such place."""
+        """The start and end of a blank, in characters; None if the text admits none of this kind."""
         words = spans(text)
         if self.unit == "character":
-            words = words[1:-1]  # the first and the last may be cut
+            words = words[1:-1]  # the window may cut the first and the last
         count, third = len(words), len(words) // 3
         starts = {"beginning": 0, "middle": third, "end": count - third}
         length = {"word": 1, "ngram": self.ngram}.get(kind, third)

@@ -1,7 +1,7 @@
-"""Latin squares: sixteen tokens of which almost every one depends on almost every other.
+"""Latin squares: sixteen tokens, almost all of which depend on each other.
 
-After ParallelBench (Kang et al., 2025). Write any 4 x 4 square in which no row and no column repeats a symbol, row by
-row. All 576 squares are right answers, so the task has no instances to split: what is judged is the law.
+After ParallelBench (Kang et al., 2025). The task is to generate, row by row, a 4 x 4 square in which no row or column
+repeats a symbol. All 576 squares are right answers, so that there are no instances to split.
 """
 
 import itertools
@@ -21,11 +21,19 @@ CELLS = SIZE * SIZE
 SYMBOLS = "abcd"
 Square = tuple[str, ...]
 
+# Tolerances: how far a measured value may lie from the analytic one; where that is 1, on one side only.
+ONE_BY_ONE_TOLERANCE = 0.05  # accuracy with one cell a pass: small errors add up over a square
+SEVERAL_TOLERANCE = 0.04  # accuracy with several cells a pass
+ONE_PASS_LOSS_TOLERANCE = 0.02  # nats a token
+CHAIN_LOSS_TOLERANCE = 0.03  # nats a token, one cell a pass
+GAP_TOLERANCE = 0.15  # bits of total correlation a square
+
 
 class LatinSquare(Drawn):
-    """Prompt: nothing; target: sixteen symbols."""
+    """Prompt: empty; target: sixteen symbols."""
 
     holes = "suffix"
+    disjoint = False
     strata: Sequence[str] = ("latin_square",)
     metrics: Sequence[Metric] = (Accuracy(),)
 
@@ -42,7 +50,7 @@ class LatinSquare(Drawn):
         return frozenset(" ".join(square) for square in squares())
 
     def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where the text is a Latin square."""
+        """accuracy: 1 if the text is a Latin square."""
         return {"accuracy": float(text in self.right)}
 
     def nats(self, example: Example, text: str) -> float:
@@ -52,27 +60,28 @@ class LatinSquare(Drawn):
         return None
 
     def theory(self, setting: Setting) -> Theory | None:
+        """Of an ideal model; for several cells a pass only in random order at temperature 1."""
         if setting.kind == "pseudo" or setting.measure in ("kl", "reverse_kl", "exact_nats_per_token"):
             return None
         if setting.measure == "gap_bits":
-            return Theory((CELLS * math.log(SIZE) - math.log(len(squares()))) / math.log(2), "gap_bits")
+            return Theory((CELLS * math.log(SIZE) - math.log(len(squares()))) / math.log(2), GAP_TOLERANCE)
         if setting.threshold is not None or sum(setting.quotas) != CELLS:
             return None
         one_by_one, one_pass = max(setting.quotas) == 1, len(setting.quotas) == 1
         if setting.measure == "nats_per_token":
             if setting.kind == "bound" or one_by_one:
-                return Theory(math.log(len(squares())) / CELLS, "chain_loss")
-            return Theory(math.log(SIZE), "one_pass_loss") if one_pass else None
+                return Theory(math.log(len(squares())) / CELLS, CHAIN_LOSS_TOLERANCE)
+            return Theory(math.log(SIZE), ONE_PASS_LOSS_TOLERANCE) if one_pass else None
         if one_by_one:
-            return Theory(1.0, "no_independence_assumed")
+            return Theory(1.0, ONE_BY_ONE_TOLERANCE)
         if setting.temperature != 1 or not (setting.order == "random" or one_pass):
             return None
-        return Theory(independent_accuracy(setting.quotas), "latin_square")
+        return Theory(independent_accuracy(setting.quotas), SEVERAL_TOLERANCE)
 
 
 @lru_cache(maxsize=1)
 def squares() -> list[Square]:
-    """All 576, in a fixed order."""
+    """All 576 squares, in a fixed order."""
     rows = list(itertools.permutations(SYMBOLS))
     found: list[tuple[tuple[str, ...], ...]] = [()]
     for _ in range(SIZE):
@@ -87,11 +96,11 @@ def squares() -> list[Square]:
 
 @lru_cache(maxsize=16)
 def independent_accuracy(quotas: tuple[int, ...]) -> float:
-    """Chance of a right square when each pass draws its cells independently, positions in random order.
+    """Probability of a right square if each pass samples its cells independently, positions in random order.
 
-    With y a square, S the cells already written and A a pass's cells, a square is written with probability
-    sum over ordered passes of prod p(y_i | y_S), i in A; p is the share of the squares agreeing with y on S that agree
-    on i too. That depends on the square's kind only: 432 of 576 are like the cyclic group's table, 144 like Klein's.
+    With y a square, S the cells already unmasked and A the cells of a pass, y has the probability prod p(y_i | y_S), i
+    in A, averaged over ordered partitions into passes; p is the share of squares agreeing with y on S that agree on i
+    too. It depends only on the isotopy class of y: 432 squares are like the cyclic group's table, 144 like Klein's.
     """
     cyclic = tuple(SYMBOLS[(row + column) % SIZE] for row in range(SIZE) for column in range(SIZE))
     klein = tuple(SYMBOLS[row ^ column] for row in range(SIZE) for column in range(SIZE))
@@ -99,12 +108,12 @@ def independent_accuracy(quotas: tuple[int, ...]) -> float:
 
 
 def chance_of(square: Square, quotas: tuple[int, ...]) -> float:
-    """The chance that just this square is written; sets of cells are the bits of a number."""
+    """The probability that this very square is generated; sets of cells are the bits of a number."""
     sets = np.arange(1 << CELLS)
     agreeing = np.zeros(1 << CELLS)
     for other in squares():
         agreeing[sum(1 << i for i in range(CELLS) if other[i] == square[i])] += 1
-    for i in range(CELLS):  # from squares that agree on exactly these cells to those that agree on at least these
+    for i in range(CELLS):  # from squares that agree on exactly these cells to squares that agree on these or more
         without = sets[(sets >> i) & 1 == 0]
         agreeing[without] += agreeing[without | 1 << i]
     sizes = sum((sets >> i) & 1 for i in range(CELLS))

@@ -1,8 +1,8 @@
-"""Arms that leave one node: which arm leads to the goal cannot be said before the path has been followed to its end.
+"""Path-star graphs: the arm that leads to the goal is only known once it has been followed to its end.
 
-After Bachmann and Nagarajan (2024) and Frydenlund (2024). G(d, l): d paths of l nodes that share their first. Given the
-edges, start and goal, write the path. Trained to predict the next node after the right ones, a model learns to follow
-an arm it never had to choose; written from the goal backwards, or in any order, there is nothing to choose.
+After Bachmann and Nagarajan (2024) and Frydenlund (2024). G(d, l) has d paths of l nodes that share their first node.
+Given the edges, start and goal, the task is to generate the path. With teacher forcing, a left-to-right model learns to
+follow an arm that it never had to choose; from the goal backwards, or in any order, there is no choice.
 """
 
 import itertools
@@ -14,12 +14,16 @@ from tasks.base import Example, OneAnswer, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
+# Tolerances: how far a measured accuracy may lie from the analytic value.
+GUESSED_TOLERANCE = 0.03  # around 1 / arms, where the arm is a guess
+FOLLOWED_TOLERANCE = 0.05  # below 1, where the path can be followed
+
 
 class PathStar(OneAnswer):
     """Prompt: the edges in random order, the start and the goal; target: the l nodes of the path.
 
-    arms, length: d and l.  names: that nodes are drawn from.  target: from the start, or reversed.
-    query: start and goal stand behind the edges or before them.  shuffle: single edges, or whole arms.
+    arms, length: d and l.  names: number of names that nodes are sampled from.  target: from the start, or reversed.
+    query: whether start and goal follow the edges or precede them.  shuffle: single edges, or whole arms.
     """
 
     holes = "suffix"
@@ -37,14 +41,14 @@ class PathStar(OneAnswer):
         nodes = 1 + arms * (length - 1)
         if arms < 2 or length < 3 or names < nodes:
             raise ValueError(
-                f"arms={arms}, length={length}, names={names}: must be arms of 2, length of 3, {nodes} names or more"
+                f"arms={arms}, length={length}, names={names}: must be at least 2 arms, a length of 3 and {nodes} names"
             )
         self.arms, self.length, self.names, self.nodes = arms, length, names, nodes
         self.target, self.query, self.shuffle = target, query, shuffle
         self.strata: Sequence[str] = (target,)
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
-        """Endless; which split a graph belongs to is a hash of its nodes."""
+        """Endless; the hash of a graph's list of nodes determines its split."""
         for number in itertools.count(first):
             rng = random.Random(f"{split}-{number}")
             while True:
@@ -70,12 +74,12 @@ class PathStar(OneAnswer):
         return ["|", "/", *map(str, range(self.names))]
 
     def theory(self, setting: Setting) -> Theory | None:
-        """Left to right the arm is a guess, whatever l; any other order can be right; of blocks nothing is said."""
+        """Left to right the arm is a guess, for every l; other orders can be right; for blocks no value is known."""
         one_by_one = set(setting.quotas) == {1}
         if setting.measure != "accuracy" or setting.kind == "pseudo" or setting.temperature > 0 or not one_by_one:
             return None
         if setting.block:
             return None
         if setting.kind == "exact" and setting.order is None and self.target == "forward":
-            return Theory(1 / self.arms, "guessed_arm")
-        return Theory(1.0, "followed_arm")
+            return Theory(1 / self.arms, GUESSED_TOLERANCE)
+        return Theory(1.0, FOLLOWED_TOLERANCE)

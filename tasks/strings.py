@@ -1,4 +1,4 @@
-"""Languages of strings few enough to go through: whatever is asked of the law is a sum over a table."""
+"""Exact inference in a language of few strings: every quantity is a sum over the table of their probabilities."""
 
 import math
 import random
@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Strings:
-    """The probability of every string: axis i of the table is position i, its length the number of symbols."""
+    """table: the probability of every string, (V, ..., V), with one axis a position."""
 
     table: Array
 
@@ -30,26 +30,26 @@ class Strings:
         return np.where((rising := self.table.cumsum()) > 1 - 1e-12, 2.0, rising)
 
     def draw(self, rng: random.Random) -> list[int]:
-        """One string."""
+        """A sampled string, n symbols."""
         number = int(np.searchsorted(self.rising, rng.random(), side="right"))
         return [int(symbol) for symbol in np.unravel_index(number, self.table.shape)]
 
     def nats(self, ids: list[int]) -> float:
-        """-ln q(x); inf where the string is impossible."""
+        """-ln q(x); inf for an impossible string."""
         p = float(self.table[tuple(ids)])
         return -math.log(p) if p > 0 else math.inf
 
     def next_law(self, prefix: list[int]) -> Array:
-        """q(x_t | x_<t) over the symbols, (V,); the prefix must be possible."""
+        """q(x_t | x_<t), (V,); the prefix must be possible."""
         rest = self.table[tuple(prefix)]
         law_V = rest.reshape(self.symbols, -1).sum(1)
         return law_V / law_V.sum()
 
     def infill_law(self, known_N: list[int | None]) -> Array:
-        """q(x_i | the known others) for every position, (n, V). Raises ValueError where what is known is impossible."""
+        """q(x_i | known symbols) for every position, (n, V). Raises ValueError if these have probability 0."""
         kept = self.table[tuple(slice(None) if i is None else slice(i, i + 1) for i in known_N)]
         if kept.sum() == 0:
-            raise ValueError("what is known has probability 0")
+            raise ValueError("the known symbols have probability 0")
         law_NV = np.zeros((self.n, self.symbols))
         for i, symbol in enumerate(known_N):
             others = tuple(axis for axis in range(self.n) if axis != i)
@@ -64,13 +64,13 @@ class Strings:
 
     @cached_property
     def marginal_entropy(self) -> float:
-        """Sum of the entropies of the positions by themselves, nats."""
+        """Sum of the marginal entropies of the positions, nats."""
         law_NV = self.infill_law([None] * self.n)
         return float(-(law_NV * np.log(np.where(law_NV > 0, law_NV, 1))).sum())
 
     @cached_property
     def valid_at_once(self) -> float:
-        """P(q(x) > 0) where each position is drawn from its marginal."""
+        """P(q(x) > 0) under factorised sampling from the marginals."""
         at_once = np.ones(())
         for law_V in self.infill_law([None] * self.n):
             at_once = at_once[..., None] * law_V

@@ -1,8 +1,8 @@
-"""Puzzles with one solution: which cell is written when decides whether it can be known when it is written.
+"""Sudoku: puzzles with one solution, where the order of generation decides which cells are determined when generated.
 
-After Kim et al. (2025). Every puzzle's solution is proved to be the only one by a solver that tries all others.
-Puzzles come from a pool by the grid's symmetries, which keep what is unique unique: symbols renamed, rows and columns
-exchanged within and between the boxes' bands. Every split has a pool of its own, and a puzzle's hash its split.
+After Kim et al. (2025). A solver that tries all alternatives proves that each solution is unique. Puzzles are images of
+a pool under the symmetries of the grid, which preserve uniqueness: renaming symbols, and permuting rows and columns
+within and between the bands of boxes. Every split has its own pool, and the hash of a puzzle determines its split.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
-POOL = {"train": 400, "valid": 20, "test": 40}  # puzzles proved by the solver; all others are their images
+POOL = {"train": 400, "valid": 20, "test": 40}  # puzzles that the solver has proved unique; all others are their images
 BLANK = "."
 Grid = tuple[int, ...]  # symbols 1..size row by row, 0 where a cell is empty
 
@@ -26,7 +26,7 @@ class Sudoku(Drawn):
     """Prompt: the puzzle row by row; target: the solution.
 
     size: 4, 6 or 9.  clues: cells that are given.
-    written: the whole grid in rows, or the empty cells alone, each with its name, in the order the solver finds them.
+    written: the whole grid by rows, or only the empty cells, each with its name, in the order of a solver.
     """
 
     holes = "suffix"
@@ -34,18 +34,18 @@ class Sudoku(Drawn):
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(self, size: Literal[4, 6, 9], clues: int, written: Literal["rows", "solver"]):
-        least = {4: 4, 6: 9, 9: 26}[size]  # puzzles with fewer are too rare to be found by taking clues away
+        least = {4: 4, 6: 9, 9: 26}[size]  # removing clues hardly ever finds puzzles with fewer
         if not least <= clues < size * size:
             raise ValueError(f"clues={clues}: must be from {least} to {size * size - 1} at size={size}")
         self.size, self.clues, self.written = size, clues, written
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
-        """Endless images of the split's pool."""
+        """Endless images of the puzzles of the split's pool."""
         for number in itertools.count(first):
             rng = random.Random(f"{split}-{number}")
             known = pool(self.size, self.clues, split)[number % POOL[split]]
             puzzle, solution = image(*known, self.size, rng)
-            while split_of("".join(map(chr, puzzle))) != split:  # small grids are few: images of two pools may meet
+            while split_of("".join(map(chr, puzzle))) != split:  # images of two pools may coincide: small grids are few
                 puzzle, solution = image(*known, self.size, rng)
             target = " ".join(map(str, solution))
             if self.written == "solver":
@@ -58,7 +58,7 @@ class Sudoku(Drawn):
         return symbols + [name(cell, self.size) for cell in range(self.size**2)] * (self.written == "solver")
 
     def score(self, example: Example, text: str) -> dict[str, float]:
-        """accuracy: 1 where every cell is that of the one solution, in whatever order cells were named."""
+        """accuracy: 1 if every cell equals that of the solution, in any order of named cells."""
         if self.written == "rows":
             return {"accuracy": float(text == example.target)}
         said, right = text.split(), example.target.split()
@@ -71,7 +71,7 @@ class Sudoku(Drawn):
         return None
 
     def theory(self, setting: Setting) -> Theory | None:
-        """One answer: a perfect model is right in any order. What an imperfect one loses by its order is measured."""
+        """None: an ideal model is right in any order, and the task measures what a real one loses by its order."""
         return None
 
 
@@ -85,7 +85,7 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=3)
 def peers(size: int) -> list[list[int]]:
-    """For every cell the others of its row, column and box."""
+    """For every cell, the other cells of its row, column and box."""
     tall, wide = BOXES[size]
     places = [(cell // size, cell % size) for cell in range(size**2)]
     alike = [{("row", r), ("column", c), ("box", r // tall, c // wide)} for r, c in places]
@@ -99,7 +99,7 @@ def candidates(grid: Sequence[int], cell: int) -> list[int]:
 
 
 def solutions(grid: Sequence[int], rng: random.Random | None = None) -> Iterator[Grid]:
-    """All of them, by trying the emptiest choice first; rng: in random order."""
+    """All solutions, by backtracking over the cell with the fewest candidates; rng: candidates in random order."""
     open_cells = [cell for cell, symbol in enumerate(grid) if symbol == 0]
     if not open_cells:
         yield tuple(grid)
@@ -119,7 +119,7 @@ def is_unique(grid: Sequence[int]) -> bool:
 
 
 def solver_order(grid: Sequence[int]) -> list[int]:
-    """The empty cells as a solver fills them: always one with fewest candidates, of equals the first."""
+    """The empty cells in the order of a solver: always the first of those with the fewest candidates."""
     solution, filled, order = next(solutions(grid)), [*grid], []
     while 0 in filled:
         cell = min((c for c, symbol in enumerate(filled) if not symbol), key=lambda c: len(candidates(filled, c)))
@@ -130,7 +130,7 @@ def solver_order(grid: Sequence[int]) -> list[int]:
 
 @lru_cache(maxsize=6)
 def pool(size: int, clues: int, split: Split) -> list[tuple[Grid, Grid]]:
-    """Puzzles and their solutions: clues are taken away in random order as long as the solution stays the only one."""
+    """Puzzles and their solutions: clues are removed in random order while the solution remains unique."""
     found = []
     for number in itertools.count():
         rng = random.Random(f"{size}-{clues}-{split}-{number}")
@@ -152,7 +152,7 @@ def pool(size: int, clues: int, split: Split) -> list[tuple[Grid, Grid]]:
 
 
 def image(puzzle: Grid, solution: Grid, size: int, rng: random.Random) -> tuple[Grid, Grid]:
-    """The same puzzle with symbols renamed and rows and columns exchanged as the boxes allow."""
+    """The same puzzle with symbols renamed, and rows and columns permuted within and between bands."""
     tall, wide = BOXES[size]
     symbols = [0, *rng.sample(range(1, size + 1), size)]
     rows, columns = exchanged(size, tall, rng), exchanged(size, wide, rng)
@@ -161,7 +161,7 @@ def image(puzzle: Grid, solution: Grid, size: int, rng: random.Random) -> tuple[
 
 
 def exchanged(size: int, band: int, rng: random.Random) -> list[int]:
-    """Lines in a new order: bands among each other, lines within each band."""
+    """A permutation of lines: of the bands, and of the lines within each band."""
     bands = [rng.sample(range(first, first + band), band) for first in range(0, size, band)]
     rng.shuffle(bands)
     return [line for lines in bands for line in lines]

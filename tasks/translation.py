@@ -1,4 +1,4 @@
-"""Multi30k, English to German: captions, the home ground of parallel decoders (Elliott et al., 2016)."""
+"""Translation of image captions on Multi30k (Elliott et al., 2016), a usual benchmark of NAR decoders."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -26,11 +26,11 @@ HUB_TEST = "test_2016_flickr"
 
 
 class Translation(RealText):
-    """Prompt: a sentence in `source`; target: the same in `target`.
+    """Prompt: a sentence in the language `source`; target: its translation into the language `target`.
 
-    data: a folder, or its folder multi30k, with train, val and `test` as NAME.LANGUAGE or NAME.LANGUAGE.gz, one
-    sentence a line; null loads `name` at `revision` from the Hugging Face hub. Raises ValueError where files are
-    missing or do not pair up.
+    data: a folder that has train, val and `test` as NAME.LANGUAGE or NAME.LANGUAGE.gz, one sentence a line, or that has
+    a folder multi30k with them; null loads `name` at `revision` from the Hugging Face hub.  pieces: of the BPE
+    vocabulary.  Raises ValueError if files are missing or their numbers of lines differ.
     """
 
     holes = "suffix"
@@ -71,5 +71,5 @@ class Translation(RealText):
         return self.pieces
 
     def room(self, prompt_tokens: int) -> int:
-        """Holds 99.7 % of training targets at 4,000 pieces; a function of the prompt, so no length is given away."""
+        """Enough for 99.7 % of training targets at 4,000 pieces; depends on the prompt only, not on the target."""
         return math.ceil(1.25 * prompt_tokens) + 8

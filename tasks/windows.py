@@ -1,4 +1,4 @@
-"""Running text: every example is a window on a corpus, found by its number, wherever it begins."""
+"""Running text: every example is a window of a corpus, located by its number, with any start."""
 
 import itertools
 import random
@@ -27,17 +27,17 @@ from tasks.corpus import (
 )
 
 Unit = Literal["word", "character"]
-SHARES = {"train": (0.0, 0.9), "valid": (0.9, 0.95), "test": (0.95, 1.0)}  # of a file that comes without splits
+SHARES = {"train": (0.0, 0.9), "valid": (0.9, 0.95), "test": (0.95, 1.0)}  # of the lines of a file without splits
 TRIES = 1000
 
 
 class Windows(RealText):
-    """What tasks share whose examples are windows of `size` words, or characters, of running text.
+    """The shared part of tasks whose examples are windows of `size` words, or characters, of running text.
 
-    data: a folder with train.txt, valid.txt and test.txt, or with one txt file, whose first 90 % of lines are for
-    training and the next 5 % for validation, or with such a folder under the set's name, wikitext-2 or tinyshakespeare;
-    null loads `name` from the hub, or one file where `name` is an address of one. unit: what a text is made of, and
-    with it the vocabulary: byte-pair `pieces` of words, or all characters.
+    data: a folder that has train.txt, valid.txt and test.txt, or a single txt file (the first 90 % of lines are for
+    training, the next 5 % for validation), or a folder named after the corpus, wikitext-2 or tinyshakespeare, with
+    these; null loads `name` from the Hugging Face hub, or one file if `name` is the URL of a txt file.
+    unit: of the sizes and of the vocabulary, which are `pieces` BPE pieces for words, and all characters otherwise.
     """
 
     generated = True
@@ -48,18 +48,18 @@ class Windows(RealText):
     ):
         if (pieces is None) != (unit == "character"):
             raise ValueError(
-                f"pieces={pieces}, unit={unit}: words need at least {LEAST_PIECES} pieces, characters null"
+                f"pieces={pieces}, unit={unit}: must be {LEAST_PIECES} or more for words, null for characters"
             )
         if pieces is not None:
             check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
         self.unit, self.pieces = unit, pieces
-        # its subset's name, without a version, or that of the folder its one file is published in
+        # the subset's name without its version, or the name of the folder that the published file is in
         self.corpus = re.sub(r"(-raw)?-v\d+$", "", subset) if subset else name.split("/")[-2:][0]
 
     @abstractmethod
     def example(self, split: Split, number: int) -> Example:
-        """The example of that number."""
+        """The example of a number."""
 
     def examples(self, split: Split, first: int = 0) -> Iterator[Example]:
         number = first
@@ -83,13 +83,13 @@ class Windows(RealText):
         return filled(table, f"name={self.name}")
 
     def rows(self, split: Split, first: int = 0) -> Iterator[tuple[str]]:
-        """Lines without what is around them, so that they are the same from everywhere."""
+        """Lines without surrounding white space, so that every source gives the same ones."""
         for row in super().rows(split, first):
             yield (row[0].strip(),)
 
     def data_hash(self) -> str:
         for split in SPLITS:
-            self.example(split, 0)  # a window that nowhere fits is refused before anything is trained
+            self.example(split, 0)  # raises before training if no window fits
         return super().data_hash()
 
     def texts(self) -> Iterable[str]:
@@ -109,7 +109,7 @@ class Windows(RealText):
 
     @cached_property
     def ends(self) -> dict[Split, Any]:
-        """Where each line ends, in characters from the beginning: one number a line is all that is kept in memory."""
+        """The end of each line, in characters from the start, (lines,): the only part of a corpus kept in memory."""
         counts: dict[Split, list[Any]] = {
             split: [pc.utf8_length(chunk).to_numpy() for _, chunk in enumerated(self.tables[split].data.column("text"))]
             for split in SPLITS
@@ -117,9 +117,9 @@ class Windows(RealText):
         return {split: np.cumsum(np.concatenate(parts).astype(np.int64)) for split, parts in counts.items()}
 
     def windows(self, split: Split, rng: random.Random, number: int, size: int) -> Iterator[str]:
-        """Texts of so much running text, the first one the best, for an example of that number.
+        """Candidate windows of `size` units for the example of a number, in order of preference.
 
-        Raises ValueError where there is too little.
+        Raises ValueError if the split is too short.
         """
         ends, found = self.ends[split], False
         for place in itertools.islice(places(split, rng, number, size, int(ends[-1])), TRIES):
@@ -134,7 +134,7 @@ class Windows(RealText):
             raise ValueError(f"{where}: {split} is too short for windows of {size:,} {self.unit}s")
 
     def from_line(self, split: Split, line: int, offset: int, size: int) -> str | None:
-        """`size` units from a place in a line on, over as many lines as it takes; None where the text ends before."""
+        """`size` units from an offset of a line on, across lines; None if the text ends before."""
         table, found, count = self.tables[split], [], 0
         while line < len(table) and count < size:
             text = table[line]["text"]
@@ -150,10 +150,10 @@ class Windows(RealText):
 
 
 def places(split: Split, rng: random.Random, number: int, size: int, whole: int) -> Iterator[int]:
-    """Where, in characters, its window may begin. Training: anywhere, each place as likely.
+    """Possible starts of a window, in characters. In training they are uniform over the text.
 
-    Else as far from the others as their count allows, since windows that share text are not independent and make the
-    data's own self-BLEU tell of that: at 0, 1/2, 1/4, 3/4, 1/8 ... of the text (van der Corput, 1935), or behind.
+    In evaluation windows are spread as far apart as their number allows, at 0, 1/2, 1/4, 3/4, 1/8 ... of the text (van
+    der Corput, 1935) or after, since windows that overlap are not independent and raise the references' self-BLEU.
     """
     if split == "train":
         while True:
@@ -168,7 +168,7 @@ def filled(table: Any, said: str) -> Any:
     if "text" not in table.column_names:
         raise ValueError(f"{said}: has no column text; it has {', '.join(table.column_names)}")
     if not any(pc.any(pc.not_equal(chunk, "")).as_py() for _, chunk in enumerated(table.data.column("text"))):
-        raise ValueError(f"{said}: holds no text")
+        raise ValueError(f"{said}: contains no text")
     return table.select_columns(["text"])
 
 
@@ -180,5 +180,5 @@ def share(table: Any, split: Split, said: str) -> Any:
 
 
 def spans(text: str) -> Sequence[tuple[int, int]]:
-    """Where its words stand."""
+    """The start and end of every word of a text, in characters."""
     return [found.span() for found in re.finditer(r"\S+", text)]

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from paradigms.base import Canvas, Paradigm, Vocabulary
 from paradigms.trunk.backbone import Backbone
 from wordways.__init__ import CONF
-from wordways.__main__ import cell_of
+from wordways.compose import cell_of
 from wordways.run import training
 from wordways.run.cell import Cell
 from wordways.run.noise import SeededNoise

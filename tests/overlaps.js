@@ -1,4 +1,4 @@
-// Pairs of visible texts that lie on each other, and texts that leave the page to the right.
+// Pairs of visible texts that overlap, and texts that extend beyond the right edge of the page.
 const lines = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 const clips = (node) => {
@@ -17,7 +17,7 @@ while (walker.nextNode()) {
     let { left, right, top, bottom } = box;
     if (clip) { left = Math.max(left, clip.left); right = Math.min(right, clip.right); top = Math.max(top, clip.top); bottom = Math.min(bottom, clip.bottom); }
     if (right - left < 2 || bottom - top < 2) continue;
-    const slack = (bottom - top) * 0.22; // a line's box is higher than its letters
+    const slack = (bottom - top) * 0.22; // a line's box is taller than its letters
     lines.push({ left: left + 1, right: right - 1, top: top + slack, bottom: bottom - slack, text: node.data.trim().slice(0, 60), node, clipped: Boolean(clip) });
   }
 }

@@ -79,7 +79,7 @@ def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Pa
     assert "diffusion steps=2" in swept.stdout
     spans = here(*SMALL, "task.instruction=after", "paradigm=autoregressive,parallel", "results=spans")
     assert spans.returncode == 0
-    assert "skipped: autoregressive, seed 0: autoregressive fills suffix holes; this task asks" in spans.stdout
+    assert "skipped: autoregressive, seed 0: autoregressive supports suffix targets only; this task" in spans.stdout
 
 
 @pytest.mark.slow

@@ -241,10 +241,10 @@ def test_blocks_are_written_left_to_right_under_every_cache() -> None:
 @pytest.mark.parametrize(
     ("settings", "refusal"),
     [
-        (["steps=3", "factor=1"], "paradigm.decoder.factor=1.0: cannot go with steps=3"),
-        (["schedule=cosine"], "paradigm.decoder.schedule=cosine: shares out steps, so set steps"),
-        (["cache=dual"], "paradigm.decoder.cache=dual: keeps what is outside a block, so set block"),
-        (["block=2", "refresh=2"], "paradigm.decoder.refresh=2: there is no cache to refresh"),
+        (["steps=3", "factor=1"], "paradigm.decoder.factor=1.0: cannot be combined with steps=3"),
+        (["schedule=cosine"], "paradigm.decoder.schedule=cosine: requires steps; set steps"),
+        (["cache=dual"], "paradigm.decoder.cache=dual: requires block; set block"),
+        (["block=2", "refresh=2"], "paradigm.decoder.refresh=2: requires cache; set cache"),
         (["guidance=-1"], "paradigm.decoder.guidance=-1.0: must be at least 0"),
         (["threshold=1.5"], "paradigm.decoder.threshold=1.5: must be from 0 to 1"),
     ],

@@ -156,7 +156,7 @@ def test_impossible_rows_teach_nothing() -> None:
 
     for one, other in zip(gradients([(7, 5), (5, 6, 7, 8, 9)]), gradients([(7, 5)]), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
-    with pytest.raises(ValueError, match="upsample=2: so few slots hold no text of this batch"):
+    with pytest.raises(ValueError, match="upsample=2: no text of this batch fits into its slots"):
         gradients([(5, 5, 5)])
 
 

@@ -9,7 +9,7 @@ from wordways.record import Record
 from wordways.report import derive, likelihoods
 from wordways.report.derive import quotas
 from wordways.report.rows import Row
-from wordways.report.tables import largest_batch_note
+from wordways.report.tables.speed import largest_batch_note
 
 MS = 1_000_000
 
@@ -113,7 +113,7 @@ def test_quality_of_a_stratum_is_over_its_items() -> None:
 
 
 def test_pooled_metrics_come_from_their_sums() -> None:
-    from tasks.metrics.__init__ import METRICS
+    from tasks.metrics import METRICS
 
     rows = [METRICS["bleu"].statistics(text, ["a b c d e f"]) for text in ("a b c d e f", "a b c x e f")]
     record = replace(RECORD, scores={"bleu": {"unit": "BLEU", "items": [100, 30], "statistics": rows}})

@@ -8,8 +8,9 @@ import torch
 from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny, tiny_backbone
 
 from wordways.record import Record, read_records
-from wordways.report.efficiency import efficiency, efficiency_table, ideal_latency_per_token
+from wordways.report.efficiency import efficiency, ideal_latency_per_token
 from wordways.report.rows import Row
+from wordways.report.tables.efficiency import table as efficiency_table
 from wordways.run.roofline import machine_peaks
 from wordways.run.trace import trace
 

@@ -22,8 +22,10 @@ from tasks.error_injection import EditFromPrompt, ErrorInjection, OwnErrors
 from tasks.list_operations import ListOperations
 from tasks.metrics.repetition import SeqRep4
 from wordways.report.derive import beyond_draft, quality
-from wordways.run.scores import auroc, detection, scores
-from wordways.run.subject import Subject, test_set
+from wordways.run.detection import auroc, detection
+from wordways.run.scores import scores
+from wordways.run.subject import Subject
+from wordways.run.subject import test_set as chosen
 from wordways.run.text import build_text
 from wordways.run.writing import drafted, write_texts
 from wordways.settings import SettingError, build
@@ -102,7 +104,7 @@ def test_a_draft_of_ones_own_may_be_right_and_may_end_too_early() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "refusal"),
-    [(0, "wrong=0: must be from 1 to 4"), (5, "wrong=5: must be from 1 to 4, an answer has 5 words")],
+    [(0, "wrong=0: must be from 1 to 4"), (5, "wrong=5: must be from 1 to 4; the shortest answer has 5 words")],
 )
 def test_impossible_numbers_are_refused(wrong: int, refusal: str) -> None:
     with pytest.raises(ValueError, match=refusal):
@@ -113,7 +115,7 @@ def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> 
     """With the exact conditionals a single error stands out: it is impossible, given the others."""
     task = injected("random", 1)
     text = build_text(task, tmp_path)
-    examples, rows = test_set(task, text, 30)
+    examples, rows = chosen(task, text, 30)
     node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.temperature=0", "paradigm.decoder.updates=5").nodes
     backbone: Any = Perfect(build_text(COPYING, tmp_path), shifted=False)
     paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
@@ -136,7 +138,7 @@ def test_a_draft_of_ones_own_is_what_the_drafter_writes_and_the_revision_starts_
     """In a shuffle, whose words depend on each other, what is written all at once is often wrong."""
     drafter, task = CommitOnce(temperature=1.0, per_pass=4), OwnErrors(ListOperations(4, 6, ["shuffle"], "before"))
     text = build_text(task, tmp_path)
-    examples, rows = test_set(task, text, 60)
+    examples, rows = chosen(task, text, 60)
     node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.burn_in=0", "paradigm.decoder.updates=100").nodes
     backbone: Any = Perfect(build_text(task.task, tmp_path), shifted=False)
     paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)

@@ -19,7 +19,9 @@ def test_trainings_are_counted_once_and_only_those_to_come(tmp_path: Path) -> No
     sweep = cells(tmp_path, "parallel", "diffusion_k1", "diffusion_k2")
     line = announcement(sweep)
     assert re.fullmatch(
-        r"6 of 6 cells to run, 4 trainings: about \d+ s of training, the longest \d+ s; measuring comes on top", line
+        r"6 of 6 runs are pending; training 4 models takes about \d+ s in total \(the longest about \d+ s\), "
+        r"evaluation not included",
+        line,
     )
     assert not any(tmp_path.iterdir()), "an estimate leaves nothing behind"
     for one in sweep[:3]:
@@ -44,7 +46,9 @@ def test_what_cannot_be_trained_is_not_waited_for(tmp_path: Path) -> None:
         return [cell(*own, f"seed={seed}") for seed in (0, 1)]
 
     assert announcement(spans("autoregressive")) == ""
-    assert announcement(spans("autoregressive") + spans("diffusion_k1")).startswith("4 of 4 cells to run, 2 trainings")
+    assert announcement(spans("autoregressive") + spans("diffusion_k1")).startswith(
+        "4 of 4 runs are pending; training 2 models"
+    )
 
 
 def test_minutes() -> None:

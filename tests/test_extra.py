@@ -18,12 +18,13 @@ from wordways.__main__ import main
 from wordways.record import Record, canonical, parse_record, read_records
 from wordways.report import derive
 from wordways.report.build import write_report
+from wordways.report.columns import metrics_of, quality_columns
 from wordways.report.compare import compare
 from wordways.report.contrasts import contrast_of, marks_of
 from wordways.report.frames import load as frames
 from wordways.report.plots import panel_columns
 from wordways.report.rows import Row, rows_of
-from wordways.report.tables import metrics_of, quality_columns, quality_table
+from wordways.report.tables.quality import table as quality_table
 from wordways.run.execute import run_cell
 
 SCRIPT = '''
@@ -143,7 +144,7 @@ def test_names() -> None:
         "mauve", "mauve", "body", "b", "c"
     ]  # fmt: skip
     assert finite(float("inf")) is None  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match=r"^extra=bleu: there is a metric bleu already$"):
+    with pytest.raises(ValueError, match=r"^extra=bleu: a metric bleu exists already$"):
         check_extra(["bleu"], ["bleu"])
 
 
@@ -201,14 +202,14 @@ def test_what_cannot_be_had_is_one_line_before_training(
         assert refused(f"[{other}]") == f"wordways: measure.extra={other}: does not compare texts with references"
     assert refused("[/nowhere/at_all]").startswith("wordways: measure.extra=/nowhere/at_all: cannot be loaded (")
     loud = script(tmp_path, "loud", LOUD)
-    assert refused(f"[{loud},{loud}]") == f"wordways: measure.extra={loud}: there is a metric loud already"
+    assert refused(f"[{loud},{loud}]") == f"wordways: measure.extra={loud}: a metric loud exists already"
     assert refused("mauve").startswith("wordways: measure.extra=mauve: ")
 
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("no network")
 
     monkeypatch.setattr(evaluate.loading.HubEvaluationModuleFactory, "get_module", unreachable)
-    line = "the Hugging Face hub cannot be reached, and this machine keeps no copy; a folder with it will do"
+    line = "the Hugging Face hub cannot be reached and no local copy is cached; give the folder of one"
     assert refused("[never_heard_of]") == f"wordways: measure.extra=never_heard_of: {line}"
 
 
@@ -292,7 +293,7 @@ def test_the_best_is_marked_only_where_it_is_known_which_end_is_better(made: lis
 
 def test_a_metric_without_a_number_fails_the_cell(tmp_path: Path) -> None:
     asked = script(tmp_path, "mute", '        return {"each": [1.0]}')
-    with pytest.raises(ValueError, match=r"^extra=.*mute: its result holds no number$"):
+    with pytest.raises(ValueError, match=r"^extra=.*mute: its result contains no number$"):
         scored(asked)
 
 

@@ -90,7 +90,7 @@ def test_a_difference_is_named_and_ends_with_1(tmp_path: Path) -> None:
     [
         ("{", "not a golden file"),
         ('{"V": 3}', "not a golden file"),
-        (json.dumps({"V": 23, "mask_id": 22, "cases": [case("nobody.knows")]}), "case 0: fn=nobody.knows: not known"),
+        (json.dumps({"V": 23, "mask_id": 22, "cases": [case("nobody.knows")]}), "case 0: fn=nobody.knows: unknown"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case(steps=5, block_length=4)]}), "steps=5: must be a multiple"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case(speed=9)]}), "case 0: .*unexpected keyword argument"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case(block_length=0)]}), "must be a multiple"),

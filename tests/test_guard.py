@@ -37,7 +37,7 @@ def last_row_left_open(paradigm: Parallel, canvas: Canvas, noise: Noise) -> Iter
 
 @pytest.mark.parametrize(
     ("planted", "said"),
-    [(last_row_touched, "decode changed the context"), (last_row_left_open, "decode left a hole open")],
+    [(last_row_touched, "decode changed the context"), (last_row_left_open, "decode left a position masked")],
 )
 def test_one_item_of_many_is_enough_to_fail_the_cell(
     planted: object, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,12 +78,12 @@ def composed(task: Around) -> Text:
     [("A dog", "a", "prompt"), ("a", "DOG", "suffix"), ("a  dog", "a", "prompt")],
 )
 def test_words_that_do_not_come_back_are_found(prompt: str, suffix: str, side: str) -> None:
-    with pytest.raises(RuntimeError, match=rf"^one: its {side} does not come back from the tokenizer as it was$"):
+    with pytest.raises(RuntimeError, match=rf"^one: the tokenizer does not reproduce its {side} exactly$"):
         chosen(task := Around([(prompt, suffix)]), lower_case(task), None)
 
 
 def test_bytes_that_do_not_come_back_are_found() -> None:
-    with pytest.raises(RuntimeError, match=r"^one: its suffix"):
+    with pytest.raises(RuntimeError, match=r"^one: the tokenizer does not reproduce its suffix"):
         chosen(task := Around([("caf\u00e9 ", " cafe\u0301")]), composed(task), None)
 
 
@@ -102,5 +102,5 @@ def test_it_is_found_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyP
     places = (f"results={tmp_path / 'results'}", f"checkpoints={tmp_path / 'checkpoints'}")
     record = run.run_cell(cell("paradigm=parallel", *SMALL, *places))
     assert record.status == "failed"
-    assert "its prompt does not come back" in record.reason
+    assert "the tokenizer does not reproduce its prompt" in record.reason
     assert not (tmp_path / "checkpoints").exists()

@@ -18,7 +18,7 @@ from wordways.report.escape import in_latex, in_markdown, one_line
 from wordways.report.rows import rows_of
 from wordways.report.signature import signature
 from wordways.report.style import WIDTH_IN, lettering, letters
-from wordways.report.tables import quality_table
+from wordways.report.tables.quality import table as quality_table
 
 NAMES = (
     r"\input{/etc/passwd} {\ ^_~#$%& $\alpha$",
@@ -136,9 +136,9 @@ def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: P
     second.write_text(second.read_text().replace('"trace":', '"track":', 1))
     third.write_text(third.read_text().replace('"seed":0', '"seed":NaN', 1))
     shown = write_report(tmp_path / "old")
-    assert f"{first.name}: schema 0, this version reads schema 1" in shown
+    assert f"{first.name}: schema 0; this version reads schemas 1" in shown
     assert f"{second.name}: lacks trace" in shown
-    assert f"{third.name}: not readable as JSON (NaN is not a value)" in shown
+    assert f"{third.name}: not readable as JSON (NaN is not allowed)" in shown
 
 
 @pytest.mark.parametrize(

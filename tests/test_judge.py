@@ -120,7 +120,9 @@ def test_batch_does_not_matter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("paradigm", ["diffusion_s10", "masked_infill"])
 def test_judge_must_know_its_law(paradigm: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^measure\.judge\.paradigm=\w+: must know its law, token by token$"):
+    with pytest.raises(
+        ValueError, match=r"^measure\.judge\.paradigm=\w+: must have an exact likelihood for every token$"
+    ):
         judge_of(tmp_path, paradigm=paradigm)
 
 

@@ -14,8 +14,9 @@ from paradigms.base import Length, Paradigm
 from tasks.base import Example
 from wordways.record import Record, read_records
 from wordways.report import derive
+from wordways.report.numbers import data_frame
 from wordways.report.rows import rows_of
-from wordways.report.tables import data_frame, speed_table
+from wordways.report.tables.speed import table as speed_table
 from wordways.run.execute import run_cell
 from wordways.run.text import EOS, Text, build_text
 from wordways.settings import SettingError, build

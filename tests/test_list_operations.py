@@ -200,7 +200,7 @@ def test_loss_oracles() -> None:
         ((6, 27, ["copy"]), r"n=6, alphabet=27"),
         ((6, 10, []), r"operations=\[\]: must name at least one"),
         ((6, 10, ["copy", "copy"]), r"none twice"),
-        ((2, 5, ["copy"]), r"fewer than 100 lists"),
+        ((2, 5, ["copy"]), r"must give 100 lists or more"),
     ],
 )
 def test_impossible_settings_are_named(settings: tuple[int, int, list[str]], message: str) -> None:

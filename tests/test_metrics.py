@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from rouge_score.rouge_scorer import RougeScorer
 from scipy.stats import entropy
 
-from tasks.metrics.__init__ import METRICS
+from tasks.metrics import METRICS
 from tasks.metrics.adapter import as_evaluate
 from tasks.metrics.slots import SAYINGS, slot_and_value
 
@@ -182,9 +182,9 @@ def test_slots_that_nobody_asked_for_are_errors_but_a_restaurant_is_not() -> Non
 
 def test_a_demand_is_a_slot_with_its_value() -> None:
     assert slot_and_value(" customer rating[3 out of 5] ") == ("customer rating", "3 out of 5")
-    with pytest.raises(ValueError, match=r"^'cheap': must be written slot\[value\]$"):
+    with pytest.raises(ValueError, match=r"^'cheap': must have the form slot\[value\]$"):
         METRICS["slot_error_rate"].item("", ["cheap"])
-    assert METRICS["slot_error_rate"].item("red", ["colour[red]"]) == 1, "what nobody knows how to say is missing"
+    assert METRICS["slot_error_rate"].item("red", ["colour[red]"]) == 1, "a slot without patterns is missing"
     assert len(SAYINGS) == 6
 
 

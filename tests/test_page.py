@@ -1,4 +1,4 @@
-"""The page in a real browser: it draws without complaint, sorts, filters, plays, and runs no script but its own."""
+"""The page in a real browser: it draws without errors, sorts, filters, plays, and runs no script but its own."""
 
 import itertools
 import json
@@ -20,11 +20,15 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from wordways.record import Record, cell_id, read_records, write_record
+from wordways.report.answers import oracle_table
 from wordways.report.build import write_report
 from wordways.report.oracles import oracle_lines
-from wordways.report.page.build import page_of
+from wordways.report.page.build import HERE, SCRIPTS, page_of, script_text
 from wordways.report.rows import rows_of
-from wordways.report.tables import likelihood_table, oracle_table, quality_table, speed_table
+from wordways.report.table import NOTE
+from wordways.report.tables.likelihood import table as likelihood_table
+from wordways.report.tables.quality import table as quality_table
+from wordways.report.tables.speed import table as speed_table
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text()
@@ -37,7 +41,7 @@ HOSTILE = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     if BROWSER is None or DRIVER is None:
-        pytest.skip("chromium and chromedriver are not here: Debian's packages chromium, chromium-driver")
+        pytest.skip("chromium and chromedriver are missing: install Debian's packages chromium and chromium-driver")
     options = Options()
     options.binary_location = BROWSER
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
@@ -79,7 +83,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError("it did not happen")
+    raise AssertionError(f"the condition did not become true within {seconds} seconds")
 
 
 def column(browser: Chrome, number: int) -> list[str]:
@@ -87,11 +91,21 @@ def column(browser: Chrome, number: int) -> list[str]:
     return [cell.text for cell in cells]
 
 
-def test_it_needs_nothing_else(page: Path) -> None:
+def test_the_page_is_self_contained(page: Path) -> None:
     html = page.read_text()
     assert len(html.encode()) < 3_000_000
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?!#)[^"'\s>]""", html.split('<script type="application/json"')[0])
     assert "default-src 'none'" in html
+
+
+def test_scripts_are_joined_in_a_stated_order() -> None:
+    """Each file once, none a bundle of several ideas; strict mode is declared once, ahead of all code."""
+    files = {path.stem: path.read_text() for path in (HERE / "js").glob("*.js")}
+    assert sorted(SCRIPTS) == sorted(files)
+    assert [name for name, text in files.items() if text.count("\n") > 150] == []
+    assert [name for name, text in files.items() if name != "state" and not text.startswith("// ")] == []
+    assert script_text().startswith('"use strict";')
+    assert script_text().count("use strict") == 1
 
 
 def test_the_same_records_make_the_same_bytes(page: Path, undrawn: None) -> None:
@@ -100,9 +114,21 @@ def test_the_same_records_make_the_same_bytes(page: Path, undrawn: None) -> None
     assert page.read_bytes() == before
 
 
+def test_notes_fill_two_lines_at_most(browser: Chrome, page: Path) -> None:
+    """Longer texts are one click away, in a folded element."""
+    visit(browser, page)
+    notes = "return [...document.querySelectorAll('section p.note')].filter((p) => !p.closest('details'))"
+    shown = browser.execute_script(notes + ".map((p) => p.textContent)")
+    assert len(shown) > 5
+    assert [note for note in shown if len(note) > NOTE] == []
+    folded = browser.find_elements(By.CSS_SELECTOR, "#headline details.more")
+    assert [node.get_attribute("open") for node in folded] == [None]
+    assert "task:" in (folded[0].get_attribute("textContent") or ""), "the signature is folded as well"
+
+
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 @pytest.mark.parametrize("task", ["first", "all"])
-def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: str) -> None:
+def test_no_text_overlaps_another(browser: Chrome, page: Path, width: int, task: str) -> None:
     visit(browser, page, width)
     if task == "all":
         browser.execute_script(
@@ -116,12 +142,12 @@ def test_no_text_lies_on_another(browser: Chrome, page: Path, width: int, task: 
         "return [...document.querySelectorAll('figure svg')].filter("
         "(picture) => picture.clientWidth < picture.getAttribute('width') - 1).length"
     )
-    assert browser.execute_script(squeezed) == 0, "letters keep their size"
+    assert browser.execute_script(squeezed) == 0, "a chart is scaled down, and its letters with it"
     complaints(browser)
 
 
-def test_its_numbers_are_the_tables(browser: Chrome, page: Path) -> None:
-    """To the last decimal: a number has one way to be written."""
+def test_its_numbers_are_those_of_the_tables(browser: Chrome, page: Path) -> None:
+    """To the last decimal: the page and the tables round alike."""
     visit(browser, page)
     task = browser.execute_script("return document.getElementById('task').value")
     lines = [line for line in (page.parent / f"quality_{task}.md").read_text().splitlines() if line.startswith("|")]
@@ -138,12 +164,12 @@ def test_its_numbers_are_the_tables(browser: Chrome, page: Path) -> None:
 def test_a_heading_sorts_by_mouse_and_by_key(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     heads = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]
-    place = heads.index("ms/token") + 1
+    place = heads.index("latency/token (ms)") + 1
 
     def times() -> list[float]:
         shown = column(browser, place)
         known = [float(text.replace(",", "")) for text in shown if text != "–"]
-        assert shown[len(known) :] == ["–"] * (len(shown) - len(known)), "what has no value stands last"
+        assert shown[len(known) :] == ["–"] * (len(shown) - len(known)), "configurations without a value stand last"
         return known
 
     browser.find_element(By.CSS_SELECTOR, f"#headline-table th:nth-child({place}) button").click()
@@ -155,35 +181,35 @@ def test_a_heading_sorts_by_mouse_and_by_key(browser: Chrome, page: Path) -> Non
     assert sorted_by.get_attribute("aria-sort") == "descending"
 
 
-def test_filters_leave_what_they_name(browser: Chrome, page: Path) -> None:
+def test_filters_select_matching_configurations(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     everything = column(browser, 1)
     browser.find_element(By.ID, "search").send_keys("diffusion")
     assert column(browser, 1) == [label for label in everything if "diffusion" in label]
     assert 0 < len(column(browser, 1)) < len(everything)
     browser.find_element(By.ID, "search").send_keys(" no such row")
-    assert "No row fits these filters." in browser.find_element(By.ID, "headline").text
+    assert "No configuration matches these filters." in browser.find_element(By.ID, "headline").text
     complaints(browser)
 
 
 def test_another_batch_shows_another_throughput(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     heads = "return [...document.querySelectorAll('#headline-table th')].map((head) => head.textContent)"
-    assert "tok/s @1" in browser.execute_script(heads)
+    assert "throughput (tok/s, batch 1)" in browser.execute_script(heads)
     browser.execute_script(
         "const s = document.getElementById('batch'); s.value = '4'; s.dispatchEvent(new Event('change'));"
     )
-    assert "tok/s @4" in browser.execute_script(heads)
+    assert "throughput (tok/s, batch 4)" in browser.execute_script(heads)
 
 
-def test_a_point_and_a_row_tell_their_whole_configuration(browser: Chrome, page: Path) -> None:
+def test_a_point_and_a_row_show_their_full_configuration(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     for found in ("#explorer svg g[tabindex]", "#headline-table tbody tr"):
         node = browser.find_element(By.CSS_SELECTOR, found)
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
 
         def hovered(node: WebElement = node) -> str:
-            """Once more where the page was still scrolling, which hides a tip."""
+            """Moves the pointer again: a page that is still scrolling hides its tooltip."""
             ActionChains(browser).move_by_offset(1, 1).move_to_element(node).perform()
             return browser.find_element(By.ID, "tip").text
 
@@ -207,7 +233,7 @@ def test_the_slider_rewinds_and_the_player_plays_to_the_end(browser: Chrome, pag
     browser.execute_script(slide, 1)
     counts = [row.count(False) for row in browser.execute_script(tokens)]
     assert min(counts) >= 1
-    assert len(set(counts)) > 1, "one writes all at once, another one by one"
+    assert len(set(counts)) > 1, "some configurations generate all tokens in one pass, others one per pass"
     browser.find_element(By.ID, "play").click()
     assert browser.find_element(By.ID, "play").text == "stop"
     wait_for(lambda: browser.find_element(By.ID, "play").text == "play", 60)
@@ -215,18 +241,18 @@ def test_the_slider_rewinds_and_the_player_plays_to_the_end(browser: Chrome, pag
     complaints(browser)
 
 
-def test_a_token_tells_what_else_was_likely(browser: Chrome, page: Path) -> None:
+def test_a_token_shows_its_most_probable_alternatives(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     token = browser.find_element(By.CSS_SELECTOR, "#player .token")
     browser.execute_script("arguments[0].focus()", token)
     held = wait_for(lambda: browser.find_element(By.ID, "tip").text)
-    assert "the likeliest in call" in held
+    assert "most probable tokens in forward pass" in held
     shares = [float(share) for share in re.findall(r"\b[01]\.\d{3}\b", held)]
     assert len(shares) == 5
     assert shares == sorted(shares, reverse=True)
 
 
-def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path, undrawn: None) -> None:
+def test_revised_tokens_flash(browser: Chrome, results: Path, tmp_path: Path, undrawn: None) -> None:
     record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "autoregressive")
     holes = len(record.replay[0]["start"])
     calls = [
@@ -239,7 +265,7 @@ def test_what_is_revised_flashes(browser: Chrome, results: Path, tmp_path: Path,
     assert len(browser.find_elements(By.CSS_SELECTOR, "#player .token.revised")) == 1
 
 
-def test_what_is_to_be_cited_is_copied(browser: Chrome, page: Path) -> None:
+def test_citations_are_copied(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     browser.execute_script(
         "window.copied = []; Object.defineProperty(navigator, 'clipboard', "
@@ -253,16 +279,12 @@ def test_what_is_to_be_cited_is_copied(browser: Chrome, page: Path) -> None:
     wait_for(lambda: [button.text for button in buttons] == ["copied"] * 3)
     bibtex, latex, csv = browser.execute_script("return window.copied")
     assert bibtex.startswith("@software{wordways,")
-    assert (
-        latex
-        == (page.parent / "quality_list_operations.tex").read_text()
-        + "\n"
-        + (page.parent / "speed_list_operations.tex").read_text()
-    )
+    task = browser.execute_script("return document.getElementById('task').value")
+    assert latex == "\n".join((page.parent / f"{kind}_{task}.tex").read_text() for kind in ("quality", "speed"))
     assert [line.split(",")[0] for line in csv.splitlines()[1:]] == column(browser, 1)
 
 
-def test_skipped_cells_stand_there_with_their_reason(browser: Chrome, page: Path) -> None:
+def test_skipped_runs_are_listed_with_their_reasons(browser: Chrome, page: Path) -> None:
     visit(browser, page)
     records, _ = read_records(page.parent.parent)
     assert [record.status for record in records].count("ok") < len(records) or not records
@@ -273,7 +295,7 @@ def test_skipped_cells_stand_there_with_their_reason(browser: Chrome, page: Path
 
 
 def hostile(record: Record) -> Record:
-    """Names and texts of the worst kind wherever a record has room for them."""
+    """The record with markup, LaTeX and bidirectional text in every name and text that it holds."""
     config = json.loads(json.dumps(record.config))
     config["preset"] = HOSTILE
     strata = dict.fromkeys(record.strata, HOSTILE)
@@ -306,7 +328,7 @@ def test_nothing_in_a_record_becomes_markup(browser: Chrome, results: Path, tmp_
         assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_two_thousand_cells_still_fit(results: Path) -> None:
+def test_two_thousand_runs_still_fit(results: Path) -> None:
     record = next(r for r in read_records(results)[0] if r.status == "ok" and r.config["preset"] == "diffusion_k1")
     records = []
     for number in range(2000):

@@ -250,7 +250,7 @@ def test_predicted_length_costs_a_call_over_the_prompt_and_shortens_the_canvas()
 
 
 def test_many_passes_need_the_training_for_it() -> None:
-    with pytest.raises(ValueError, match=r"paradigm.decoder.passes=4: training=vanilla never saw a half-written text"):
+    with pytest.raises(ValueError, match=r"paradigm.decoder.passes=4: must be 1 with training=vanilla"):
         tiny("parallel", "paradigm.decoder.passes=4")
 
 
@@ -289,7 +289,7 @@ def test_blocks_are_finished_one_after_the_other_with_their_share_of_the_steps()
 
 
 def test_steps_and_per_pass_exclude_each_other() -> None:
-    with pytest.raises(ValueError, match=r"paradigm.decoder.per_pass=2: cannot go with steps=3"):
+    with pytest.raises(ValueError, match=r"paradigm.decoder.per_pass=2: cannot be combined with steps=3"):
         tiny("diffusion_k2", "paradigm.decoder.steps=3")
 
 

@@ -17,7 +17,6 @@ from paradigms.diffusion import Diffusion
 from paradigms.trunk.attention import everywhere
 from tasks.base import Example, Setting
 from tasks.list_operations import ListOperations
-from wordways.report.oracles import tolerances
 from wordways.run.noise import SeededNoise
 from wordways.run.text import Text, build_text
 from wordways.settings import build
@@ -66,7 +65,7 @@ def nats(paradigm: Paradigm, text: Text, operation: str) -> float:
 def holds(measured: float, task: ListOperations, setting: Setting) -> bool:
     theory = task.theory(setting)
     assert theory is not None
-    return abs(measured - theory.value) <= tolerances()["list_operations"][theory.tolerance]
+    return abs(measured - theory.value) <= theory.tolerance
 
 
 GREEDY = ("paradigm.decoder.temperature=0",)

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, one_of_each_task
 from test_real_text import every_set
 
-from wordways.__main__ import compose_cells
+from wordways.compose import compose_cells
 from wordways.report.build import main as report
 from wordways.report.claims import main as claims
 

@@ -19,7 +19,8 @@ from tasks.corpus import LONGEST
 from tasks.infilling import Infilling
 from tasks.metrics.judged import JUDGED
 from tasks.windows import Windows
-from wordways.__main__ import compose_cells, main
+from wordways.__main__ import main
+from wordways.compose import compose_cells
 from wordways.record import Record
 from wordways.report.rows import task_names
 from wordways.run.cell import Cell
@@ -325,7 +326,7 @@ def test_every_task_runs_from_data_to_record(name: str, tmp_path: Path) -> None:
 def test_causal_models_are_skipped_with_a_reason_unless_the_suffix_comes_first(tmp_path: Path) -> None:
     skipped = run("infilling", tmp_path, "autoregressive")
     assert skipped.status == "skipped"
-    assert skipped.reason == "autoregressive fills suffix holes; this task asks for span holes"
+    assert skipped.reason == "autoregressive supports suffix targets only; this task has span targets"
     assert run("infilling_fim", tmp_path, "autoregressive").status == "ok"
 
 
@@ -342,13 +343,13 @@ def test_a_stream_of_examples_kept_on_disk_gives_them_back(tmp_path: Path) -> No
 
 LONG = "x" * 100_000
 WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
-    "no such folder": ("data_to_text", "", None, "holds no trainset.csv"),
-    "no file": ("data_to_text", "devset.csv", None, "holds no devset.csv"),
-    "empty csv": ("data_to_text", "devset.csv", b"", "devset.csv: holds no text"),
+    "no such folder": ("data_to_text", "", None, "contains no trainset.csv"),
+    "no file": ("data_to_text", "devset.csv", None, "contains no devset.csv"),
+    "empty csv": ("data_to_text", "devset.csv", b"", "devset.csv: contains no text"),
     "only a header": ("data_to_text", "devset.csv", "mr,ref\n", "devset.csv: "),
     "wrong column": ("data_to_text", "trainset.csv", "mr,text\na[b],c\n",
                      "trainset.csv: has no column ref; it has mr, text"),
-    "numbers": ("data_to_text", "trainset.csv", "mr,ref\n1,2\n", "trainset.csv: column mr holds int64, not text"),
+    "numbers": ("data_to_text", "trainset.csv", "mr,ref\n1,2\n", "trainset.csv: column mr contains int64, not text"),
     "nothing said": ("data_to_text", "trainset.csv", "mr,ref\na[b],c\na[b],\n", "trainset.csv: row 2 has no ref"),
     "torn csv": ("data_to_text", "trainset.csv", 'mr,ref\n"a[b],c\nd,e\n', "trainset.csv: "),
     "csv that is no utf-8": ("data_to_text", "trainset.csv", b"mr,ref\ncaf\xe9,x\n", "trainset.csv: cannot be read ("),
@@ -358,25 +359,25 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
                   "dev.jsonl: cannot be read ("),
     "json that is no utf-8": ("constrained", "commongen.dev.jsonl", b'{"concept_set": "a\xe9", "scene": ["b"]}\n',
                              "dev.jsonl: "),
-    "empty json": ("constrained", "commongen.dev.jsonl", b"", "dev.jsonl: holds no text"),
+    "empty json": ("constrained", "commongen.dev.jsonl", b"", "dev.jsonl: contains no text"),
     "no scene": ("constrained", "commongen.test.jsonl", '{"concept_set": "a_N"}\n',
                  "test.jsonl: has no column scene; it has concept_set"),
     "no sentence": ("constrained", "commongen.test.jsonl", '{"concept_set": "a_N", "scene": []}\n', "test.jsonl: "),
     "a blank sentence": ("constrained", "commongen.test.jsonl", '{"concept_set": "a_N", "scene": [" "]}\n',
                          "test.jsonl: a row has no scene"),
     "lines that do not pair up": ("constrained", "train.tgt.txt", "A dog.\n",
-                                  ": train has 3 concepts and 1 sentences lines"),
+                                  ": train has 3 concepts and 1 sentences lines; they must be equally many"),
     "a long sentence": ("constrained", "train.tgt.txt", f"a\n{LONG}\nb\n",
                         f": train: row 2 has more than {LONGEST:,} characters of sentences"),
-    "an empty text": ("continuation", "valid.txt", b"", "valid.txt: holds no text"),
-    "blank lines": ("continuation", "valid.txt", "\n\n\n", ": valid: holds no text"),
+    "an empty text": ("continuation", "valid.txt", b"", "valid.txt: contains no text"),
+    "blank lines": ("continuation", "valid.txt", "\n\n\n", ": valid: contains no text"),
     "text that is no utf-8": ("continuation", "valid.txt", b"caf\xe9 a b c\n", "valid.txt: cannot be read ("),
     "too little text": ("continuation", "valid.txt", "a b c\n", ": valid is too short for windows of 11 words"),
-    "no text file": ("continuation", "", None, "holds no train.txt"),
+    "no text file": ("continuation", "", None, "contains no train.txt"),
     "too few lines": ("continuation_characters", "input.txt", "a\n", ": 1 lines are too few to be split"),
     "a long line of a pair": ("translation", "train.de", f"{LONG}\nb\n",
                               f": train: row 1 has more than {LONGEST:,} characters of de"),
-    "an empty side": ("translation", "train.de", b"", "train.de: holds no text"),
+    "an empty side": ("translation", "train.de", b"", "train.de: contains no text"),
 }  # fmt: skip
 
 
@@ -412,8 +413,8 @@ def test_what_is_wrong_with_a_file_is_one_line_and_leaves_nothing(
     ("wrong", "line"),
     {
         "task.given=0": "task.given=0, asked=6: must be at least 1",
-        "task.pieces=20": "task.pieces=20: must be at least 300, to hold every byte",
-        "task.unit=character": "task.pieces=300, unit=character: words need at least 300 pieces, characters null",
+        "task.pieces=20": "task.pieces=20: must be at least 300, to represent every byte",
+        "task.unit=character": "task.pieces=300, unit=character: must be 300 or more for words, null for characters",
         "task.unit=line": "task.unit=line: input should be 'word' or 'character'",
     }.items(),
 )
@@ -503,8 +504,8 @@ def test_one_folder_holds_every_set_and_one_experiment_runs_them_all(tmp_path: P
     ],
 )
 def test_both_places_are_named_where_neither_holds_the_set(name: str, called: str, file: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=rf"^task.data={tmp_path}: holds no {file}, nor a folder {called} with it$"):
+    with pytest.raises(ValueError, match=rf"^task.data={tmp_path}: contains no {file}, nor a folder {called} with it$"):
         cell(f"task={name}", f"task.data={tmp_path}")
     (tmp_path / called).mkdir()
-    with pytest.raises(ValueError, match=rf"^task.data={tmp_path / called}: holds no {file}$"):
+    with pytest.raises(ValueError, match=rf"^task.data={tmp_path / called}: contains no {file}$"):
         cell(f"task={name}", f"task.data={tmp_path}")

@@ -68,8 +68,8 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
     [
         (lambda text: text[: len(text) // 2], "not readable as JSON"),
         (lambda text: "", "not readable as JSON"),
-        (lambda text: text.replace('"schema":2', '"schema":0'), "schema 0, this version reads schema 2 and 1"),
-        (lambda text: text.replace('"budgets":{}', '"budgets":{"flops":NaN}'), "NaN is not a value"),
+        (lambda text: text.replace('"schema":2', '"schema":0'), "schema 0; this version reads schemas 1 and 2"),
+        (lambda text: text.replace('"budgets":{}', '"budgets":{"flops":NaN}'), "NaN is not allowed"),
         (lambda text: text.replace('"timing":[],', ""), "lacks timing"),
         (lambda text: "[1]", "schema 'list'"),
     ],
@@ -181,5 +181,5 @@ def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
     write_record(tmp_path, EMPTY)
     archive = pack(tmp_path)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a whole archive"):
+    with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a complete archive"):
         read_records(tmp_path)

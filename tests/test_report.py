@@ -18,11 +18,13 @@ from wordways.report.build import main, write_report
 from wordways.report.contrasts import contrast_of, marked
 from wordways.report.derive import quality
 from wordways.report.folder import sha256
+from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines
 from wordways.report.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
 from wordways.report.rows import Row, rows_of, series_of
 from wordways.report.style import WIDTH_IN
-from wordways.report.tables import Table, data_frame, quality_table
+from wordways.report.table import Table
+from wordways.report.tables.quality import table as quality_table
 from wordways.run.execute import run_cell
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
@@ -55,7 +57,7 @@ def test_tables_and_figures_are_there_in_every_format(copy: Path) -> None:
         "autoregressive",
         "diffusion_k2",
         "ms/token",
-        "skipped: autoregressive, seed 0: autoregressive fills suffix",
+        "skipped: autoregressive, seed 0: autoregressive supports suffix",
     ):
         assert word in shown
 
@@ -74,7 +76,7 @@ def test_ctrl_c_while_it_builds_is_one_line_and_leaves_the_report(
     monkeypatch.setattr("sys.argv", ["wordways-report", str(copy)])
     with pytest.raises(SystemExit, match="130"):
         main()
-    assert capsys.readouterr().err == "wordways-report: interrupted; nothing is half-written\n"
+    assert capsys.readouterr().err == "wordways-report: interrupted; no file is incomplete\n"
     del before[record]
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 

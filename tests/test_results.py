@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, SHARED, one_of_each_task
 
-from wordways.__main__ import compose_cells
+from wordways.compose import compose_cells
 from wordways.record import read_records
 
 KEPT = re.findall(r"^!(results/\w+)/$", (ROOT / ".gitignore").read_text(), re.M)

@@ -23,7 +23,7 @@ def test_every_cell_has_its_record_and_no_other_file(results: Path) -> None:
 
 def test_a_paradigm_that_cannot_fill_the_holes_is_skipped_with_the_reason(results: Path) -> None:
     skipped = next(r for r in read_records(results)[0] if r.status == "skipped")
-    assert skipped.reason == "autoregressive fills suffix holes; this task asks for span holes"
+    assert skipped.reason == "autoregressive supports suffix targets only; this task has span targets"
     assert not skipped.scores
     assert not skipped.timing
 

@@ -8,7 +8,7 @@ from test_record import EMPTY
 from test_text import Sentences
 
 from tasks.base import Example
-from tasks.metrics.__init__ import METRICS
+from tasks.metrics import METRICS
 from wordways.report import derive, tables
 from wordways.report.contrasts import contrast_of
 from wordways.report.rows import Row

@@ -142,5 +142,5 @@ def test_calls_and_positions_are_autoregressions() -> None:
 
 @pytest.mark.parametrize("layers", [0, 3])
 def test_layers_that_are_not_there_are_named(layers: int) -> None:
-    with pytest.raises(ValueError, match=f"layers={layers}: must be from 1 to the trunk's 2"):
+    with pytest.raises(ValueError, match=f"layers={layers}: must be from 1 to 2, the number of backbone layers"):
         tiny("shallow_decoder", f"paradigm.layers={layers}")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordways.record import read_records
+from wordways.report.numbers import data_frame
 from wordways.report.rows import rows_of
 from wordways.report.signature import parse, ranges, signature, write
-from wordways.report.tables import data_frame, quality_table
+from wordways.report.tables.quality import table as quality_table
 
 VALUES = st.lists(st.text(), min_size=1, max_size=4)
 

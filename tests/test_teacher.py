@@ -171,7 +171,7 @@ def test_teacher_that_cannot_fill_the_holes_is_a_reason(tmp_path: Path) -> None:
         )
     )  # fmt: skip
     assert record.status == "skipped"
-    assert record.reason == "teacher fills suffix holes; this task asks for span holes"
+    assert record.reason == "teacher supports suffix targets only; this task has span targets"
 
 
 def test_wrong_setting_of_a_teacher_is_named() -> None:

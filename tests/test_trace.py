@@ -69,8 +69,8 @@ def test_a_token_masked_again_and_rewritten_settles_late() -> None:
 @pytest.mark.parametrize(
     ("paradigm", "message"),
     [
-        (Scripted([[5, 5, 5]], calls_each=2), "decode yielded 1 times in 2 backbone calls"),
-        (Scripted([[5, M, 5]]), "decode left a hole open"),
+        (Scripted([[5, 5, 5]], calls_each=2), "decode yielded 1 times in 2 forward passes"),
+        (Scripted([[5, M, 5]]), "decode left a position masked"),
         (Scripted([[5, 5, 5]], touch_prompt=True), "decode changed the context"),
     ],
 )

@@ -12,7 +12,8 @@ from test_record import EMPTY
 from wordways.record import read_records
 from wordways.report.rows import Row, rows_of
 from wordways.report.stats import Interval
-from wordways.report.tradeoffs import Point, hypervolume, latency_at, quality_within, tradeoff_table, unbeaten
+from wordways.report.tables.tradeoffs import table as tradeoff_table
+from wordways.report.tradeoffs import Point, hypervolume, latency_at, quality_within, unbeaten
 
 
 def point(label: str, time: float, quality: float, half: float = 0.0) -> Point:

@@ -85,23 +85,23 @@ def test_the_hash_is_of_the_data_not_of_the_place(tmp_path: Path) -> None:
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingError, match=r"^task.data=.*: holds no train.en or train.en.gz, nor a folder multi30k with it$"
+        SettingError, match=r"^task.data=.*: contains no train.en or train.en.gz, nor a folder multi30k with it$"
     ):
         cell("task=translation", f"task.data={tmp_path}")
     (folder(tmp_path, packed=False) / "val.de").unlink()
     with pytest.raises(
-        SettingError, match=r"^task.data=.*: holds no val.de or val.de.gz, nor a folder multi30k with it$"
+        SettingError, match=r"^task.data=.*: contains no val.de or val.de.gz, nor a folder multi30k with it$"
     ):
         cell("task=translation", f"task.data={tmp_path}")
     with pytest.raises(
-        SettingError, match=r"^task.data=/nowhere: holds no train.en or train.en.gz, nor a folder multi30k with it$"
+        SettingError, match=r"^task.data=/nowhere: contains no train.en or train.en.gz, nor a folder multi30k with it$"
     ):
         cell("task=translation", "task.data=/nowhere")
 
 
 def test_lines_that_do_not_pair_up_are_counted(tmp_path: Path) -> None:
     (folder(tmp_path, packed=False) / "train.de").write_text("Ein Hund.\n")
-    with pytest.raises(SettingError, match=r"^task.data=.*: train has 3 en and 1 de lines$"):
+    with pytest.raises(SettingError, match=r"^task.data=.*: train has 3 en and 1 de lines; they must be equally many$"):
         cell("task=translation", f"task.data={tmp_path}")
 
 

@@ -1,34 +1,25 @@
 """The `wordways` command: compose and check every cell, then run them all, then report."""
 
 import os
-import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from wordways import CONF
 from wordways.command import interruptible
+from wordways.compose import cell_of, compose_cells
 from wordways.record import valid_record, write_atomically
 from wordways.run.cell import Cell
-from wordways.run.check import check_cell
 from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.settings import SettingError
 
 PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # of a run, not of its numbers
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
-BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 def main() -> None:
@@ -66,54 +57,6 @@ def job(config: DictConfig) -> None:
     seconds = sum(record.provenance.get("seconds", {}).values())
     reason = record.reason.strip().splitlines()[-1:] or [f"{seconds:.0f} s"]
     print(f"{cell.preset:28} seed {cell.run.seed}  {record.status:8} {reason[0]}", flush=True)
-
-
-def compose_cells(arguments: list[str]) -> list[Cell]:
-    """Every cell the command asks for, checked. Raises SettingError with one line where any of them cannot run."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
-        try:
-            parser = OverridesParser.create()
-            parsed = parser.parse_overrides(arguments)
-            fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
-            sweeper = compose("config", fixed, return_hydra_config=True).hydra.sweeper
-            if sweeper._target_ != BASIC_SWEEPER:
-                jobs = [fixed]  # another sweeper decides as it goes; what stays fixed can be checked
-            else:
-                axes = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
-                jobs = BasicSweeper.split_arguments(parser.parse_overrides([*axes, *arguments]), None)[0]
-        except (HydraException, OmegaConfBaseException) as error:
-            raise SettingError(one_line(error, arguments)) from None
-        cells = []
-        for overrides in jobs:
-            try:
-                config = compose("config", list(overrides), return_hydra_config=True)
-                HydraConfig.instance().set_config(config)
-                cells.append(cell_of(config))
-            except (HydraException, OmegaConfBaseException) as error:
-                raise SettingError(one_line(error, list(overrides))) from None
-    return cells
-
-
-def cell_of(config: DictConfig) -> Cell:
-    choices = HydraConfig.get().runtime.choices
-    names = [str(name) for name in config if name != "hydra"]
-    plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, names), resolve=True)
-    return check_cell(plain, choices["paradigm"], str(choices["experiment"]))
-
-
-def one_line(error: Exception, arguments: list[str]) -> str:
-    """hydra's ten lines as one that names the option, its value and what is allowed."""
-    text = str(error)
-    missing = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
-    if missing:
-        options = re.search(r"Available options in '[^']*':\n((?:\t.*\n?)*)", text)
-        known = ", ".join(options[1].split()) if options else ""
-        return f"{missing[1]}={missing[2]}: no such choice; there is {known}"
-    wrong = re.search(r"Could not override '([^']+)'", text)
-    if wrong:
-        value = next((argument for argument in arguments if argument.lstrip("+~").startswith(f"{wrong[1]}=")), wrong[1])
-        return f"{value}: no such setting in this configuration; see wordways --cfg job"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def check_writable(folder: Path) -> None:

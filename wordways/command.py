@@ -1,4 +1,4 @@
-"""How a command ends that somebody stops: with one line and a status, not with a traceback."""
+"""Handles Ctrl-C in the commands: an interrupted command ends with one line and a status instead of a traceback."""
 
 import os
 import signal
@@ -9,18 +9,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def interruptible(name: str, state: Callable[[], str] = lambda: "nothing is half-written") -> Iterator[None]:
-    """Ctrl-C ends the command with status 130; files are written whole or not at all, so what stands there is.
+def interruptible(name: str, state: Callable[[], str] = lambda: "no file is incomplete") -> Iterator[None]:
+    """Ends the command with status 130 after Ctrl-C; all files are complete, because they are written atomically.
 
-    state: says what there is, once interrupted. A library that is interrupted may raise something else on its way
-    out, as OmegaConf does while it clears up: whatever comes after Ctrl-C is Ctrl-C.
+    state: describes the results so far, for the message. An interrupted library may raise another exception during
+    its cleanup, as OmegaConf does; any exception after Ctrl-C therefore counts as the interruption.
     """
     came = False
 
     def come(*_: object) -> None:
         nonlocal came
         came = True
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # else hydra would tell of that something else
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise hydra would print that other exception
         raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Our decoders against outputs of published ones: `wordways-golden FILE`, a JSON line a case, exit 1 if any differs."""
+"""Compares our decoders with outputs of published ones: one JSON line per case, exit status 1 if any differs."""
 
 import argparse
 import json
@@ -15,12 +15,14 @@ from wordways.command import interruptible
 from wordways.settings import locate
 
 PUBLISHED = CONF / "golden.yaml"
-TOLERANCE = 1e-4  # of a likelihood; tokens and calls must be the same
+TOLERANCE = 1e-4  # absolute, for likelihoods, nats; tokens and NFE must be equal
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("wordways-golden", description=__doc__)
-    parser.add_argument("file", type=Path, help="stub, V, mask_id and cases: fn, args, out, nfe")
+    parser.add_argument(
+        "file", type=Path, help="JSON file with V, mask_id and cases; each case has fn, args, out and nfe"
+    )
     try:
         with interruptible("wordways-golden"):
             lines = list(compared(parser.parse_args().file))
@@ -33,14 +35,14 @@ def main() -> None:
 
 
 def compared(path: Path) -> Iterator[dict[str, Any]]:
-    """Every case run and set beside what was published. Raises ValueError where the file or a case cannot be run."""
+    """The result of every case with the published one. Raises ValueError where the file or a case is invalid."""
     try:
         golden = json.loads(path.read_text())
         size, mask, cases = int(golden["V"]), int(golden["mask_id"]), list(golden["cases"])
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable ({getattr(error, 'strerror', None) or error})") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: not a golden file of V, mask_id and cases ({error})") from None
+        raise ValueError(f"{path}: not a golden file with V, mask_id and cases ({error})") from None
     published = yaml.safe_load(PUBLISHED.read_text())
     for number, case in enumerate(cases):
         try:
@@ -53,14 +55,16 @@ def compared(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def run(case: Mapping[str, Any], size: int, mask: int, published: Mapping[str, str]) -> tuple[Any, int | None]:
+    """The output and the NFE of our decoder on one case, with the stub model in place of a network."""
     if case["fn"] not in published:
-        raise ValueError(f"fn={case['fn']}: not known; there is {', '.join(published)}")
+        raise ValueError(f"fn={case['fn']}: unknown; must be one of {', '.join(published)}")
     stub = locate("paradigms.decoders.golden.Stub")(size, mask, float(case.get("stub_amp", 4)))
-    arguments = {name: value for name, value in case["args"].items() if name != "attention_mask"}  # nothing is padded
+    arguments = {name: value for name, value in case["args"].items() if name != "attention_mask"}  # no padding
     return locate(published[case["fn"]])(stub, **arguments)
 
 
 def alike(out: Any, expected: Any) -> bool:
+    """Equality of tokens; of a likelihood, up to the tolerance."""
     if isinstance(expected, float | int):
         return math.isclose(out, expected, rel_tol=0, abs_tol=TOLERANCE)
     return out == expected

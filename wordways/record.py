@@ -1,4 +1,4 @@
-"""One JSON file a cell: everything measured, nothing rounded, written whole or not at all."""
+"""Records: one JSON file per cell with everything measured, unrounded and written atomically."""
 
 import hashlib
 import io
@@ -7,7 +7,7 @@ import lzma
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, wraps
 from pathlib import Path
@@ -23,13 +23,13 @@ FIELDS = {
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
 OPTIONAL = {"aliases", "instances", "replay"}
-SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, and what follows them in a file
+SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, each with the next one in a file
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Record:
-    """A cell as it is on disk; results/README.md describes every field."""
+    """The record of one cell as stored on disk; results/README.md describes every field."""
 
     cell: str
     status: Literal["ok", "skipped", "failed"]
@@ -50,7 +50,7 @@ class Record:
     schema: int = SCHEMA
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:
-        """What each of these items was made from; empty where no two share it."""
+        """The instance behind each of these items; empty where no two items share an instance."""
         if not self.instances:
             return []
         found = [self.instances.get(self.item_ids[place], "") for place in places]
@@ -58,7 +58,7 @@ class Record:
 
     @property
     def places(self) -> Mapping[str, list[int]]:
-        """Where in item_ids each stratum's items stand, strata in the order of the items."""
+        """The indices of each stratum's items in item_ids; strata are ordered by first occurrence."""
         return places_of(Same(self.item_ids, self.strata))
 
     def groups(self) -> list[str]:
@@ -66,13 +66,13 @@ class Record:
 
     @cached_property
     def memory(self) -> dict[Any, Any]:
-        """What was found out about this record so far: it never changes, and a copy with a change starts afresh."""
+        """Cache of values derived from this immutable record; a modified copy starts with an empty one."""
         return {}
 
 
 @dataclass(frozen=True, eq=False)
 class Same:
-    """Items and their strata, which many records share: equal where they are the very same objects."""
+    """Items and strata as a hashable key that compares by identity, because many records share the same objects."""
 
     item_ids: list[str]
     strata: Mapping[str, str]
@@ -93,7 +93,7 @@ def places_of(items: Same) -> Mapping[str, list[int]]:
 
 
 def remembered(function: F) -> F:
-    """A function of a record, evaluated once for each record and arguments, however many tables ask."""
+    """Caches a function of a record in that record, by its arguments, because many tables need the same value."""
 
     @wraps(function)
     def asked(record: Record, *args: Any, **named: Any) -> Any:
@@ -116,7 +116,7 @@ def digest(value: object) -> str:
 
 
 def cell_id(config: Mapping[str, Any], schema: int = SCHEMA) -> str:
-    """A hash of what a cell is, and of nothing else: where files lie and how progress is shown stay out.
+    """A hash of what determines a cell's results; folders, progress and other settings of the run are excluded.
 
     Schema 1 named classes by their files.
     """
@@ -125,7 +125,7 @@ def cell_id(config: Mapping[str, Any], schema: int = SCHEMA) -> str:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Either the old file or the whole new one is there, whatever happens in between."""
+    """Replaces a file atomically: after an interruption, either the old or the complete new file exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -141,18 +141,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def fields_of(record: Record) -> dict[str, Any]:
-    """As they are written: an optional field only where there is something in it."""
+    """The fields to be written; optional ones only where they are not empty."""
     return {name: getattr(record, name) for name in FIELDS | {n for n in OPTIONAL if getattr(record, n)}}
 
 
 def write_record(results: Path, record: Record) -> Path:
+    """Writes a record into the folder's cells/; returns its path."""
     path = results / "cells" / f"{record.cell}.json"
     write_atomically(path, canonical(fields_of(record)) + "\n")
     return path
 
 
 def read_record(path: Path) -> Record:
-    """Raises ValueError, saying what is wrong, where the file is not a whole record of this schema."""
+    """Reads one record. Raises ValueError with the reason where the file is not a complete record."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -161,13 +162,14 @@ def read_record(path: Path) -> Record:
 
 
 def parse_record(name: str, content: bytes) -> Record:
+    """A record from the content of the file `name`. Raises ValueError where it is not a complete record."""
     try:
         fields = parse_shared(content.decode())
     except ValueError as error:
         raise ValueError(f"{name}: not readable as JSON ({error})") from None
     if not isinstance(fields, dict) or fields.get("schema") not in (1, SCHEMA):
         found = fields.get("schema") if isinstance(fields, dict) else type(fields).__name__
-        raise ValueError(f"{name}: schema {found!r}, this version reads schema {SCHEMA} and 1")
+        raise ValueError(f"{name}: schema {found!r}; this version reads schemas 1 and {SCHEMA}")
     missing = FIELDS - fields.keys()
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
@@ -181,7 +183,7 @@ def parse_record(name: str, content: bytes) -> Record:
 
 
 def upgraded(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of schema 1 as schema 2 has it: classes by their public names, and the name that follows from these."""
+    """Upgrades a record of schema 1: public class names, the cell name derived from them, the old one as alias."""
     config = renamed(fields["config"], public)
     if lacking := [part for part in IDENTITY if part not in config]:
         raise ValueError(f"{name}: config lacks {', '.join(lacking)}")
@@ -189,7 +191,7 @@ def upgraded(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_shared(text: str) -> Any:
-    """JSON in which the cells of a sweep say the same at length, which items were scored: read once, then shared."""
+    """Parses a record's JSON; the long fields that are equal in all cells of a sweep are parsed once and shared."""
     parts, rest, place = {}, [], 0
     for name, following in SHARED:
         start = text.find(f'"{name}":', place) + len(name) + 3
@@ -205,10 +207,11 @@ def parse_shared(text: str) -> Any:
             return fields | {name: parse_once(part) for name, part in parts.items()}
     except ValueError:
         pass
-    return parse(text)  # not written by us: nothing is where it was looked for
+    return parse(text)  # the file has another layout than write_record produces
 
 
 def parse(text: str) -> Any:
+    """JSON without NaN and infinities. Raises ValueError where there are any."""
     return json.loads(text, parse_constant=refuse_constant)
 
 
@@ -216,17 +219,18 @@ parse_once = lru_cache(maxsize=64)(parse)
 
 
 def refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a value")
+    raise ValueError(f"{name} is not allowed")
 
 
 def holds_records(results: Path) -> bool:
+    """Whether a folder has loose or packed records."""
     return (results / "cells").is_dir() or (results / ARCHIVE).is_file()
 
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
-    """All whole records of a results folder in a fixed order, and a line for each file that is not one.
+    """All complete records of a results folder in a fixed order, and one line for each file that is not one.
 
-    A record stands in cells/ or in the archive; where in both, that in cells/ counts.
+    A file in cells/ takes precedence over a packed one of the same name.
     """
     loose = {path.name for path in (results / "cells").glob("*.json")}
     records: dict[str, Record] = {}
@@ -236,14 +240,14 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
             record = record_named(results, name)
         except ValueError as error:
             refused.append(str(error))
-        else:  # of a cell that was run again behind its record of schema 1, what stands under its own name
+        else:  # where a cell also has a record of schema 1, the one under its present name takes precedence
             if record.cell not in records or name == f"{record.cell}.json":
                 records[record.cell] = record
     return list(records.values()), refused
 
 
 def valid_record(results: Path, *names: str) -> Record | None:
-    """The first whole record under any of a cell's names."""
+    """The first complete record under any of a cell's names; None if there is none."""
     for name in names:
         try:
             return record_named(results, f"{name}.json")
@@ -253,6 +257,7 @@ def valid_record(results: Path, *names: str) -> Record | None:
 
 
 def record_named(results: Path, name: str) -> Record:
+    """The record in the file `name`, loose or packed. Raises ValueError where it is not a complete record."""
     path = results / "cells" / name
     if not path.exists() and name in archived(results):
         return parse_record(name, archived(results)[name])
@@ -260,24 +265,29 @@ def record_named(results: Path, name: str) -> Record:
 
 
 def archived(results: Path) -> Mapping[str, bytes]:
-    """Files of cells.tar.xz by name: many records alike, a hundredth of their size. Raises ValueError if damaged."""
+    """The packed records of cells.tar.xz by file name. Raises ValueError where the archive is damaged."""
     path = results / ARCHIVE
     return unpacked(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 
 @lru_cache(maxsize=1)
 def unpacked(path: Path, changed_ns: int) -> Mapping[str, bytes]:
+    """The files of an archive; `changed_ns`, its time of modification, is part of the cache's key."""
     try:
         with tarfile.open(path) as archive:
             files = ((member, archive.extractfile(member)) for member in archive)
             return {Path(member.name).name: file.read() for member, file in files if file is not None}
     except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
-        raise ValueError(f"{path}: not a whole archive ({error})") from None
+        raise ValueError(f"{path}: not a complete archive ({error})") from None
 
 
-def pack(results: Path) -> Path:
-    """Moves the records of cells/ into the archive; the same records give the same bytes."""
-    found = {**archived(results)} | {path.name: path.read_bytes() for path in (results / "cells").glob("*.json")}
+def pack(results: Path, without: Set[str] = frozenset()) -> Path:
+    """Moves the records of cells/ into the archive, at about 1 % of their size, and drops the cells in `without`.
+
+    Equal records give equal bytes.
+    """
+    kept = {name: content for name, content in archived(results).items() if name.removesuffix(".json") not in without}
+    found = kept | {path.name: path.read_bytes() for path in (results / "cells").glob("*.json")}
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w:xz", preset=9) as archive:
         for name, content in sorted(found.items(), key=lambda entry: (len(entry[1]) // 100_000, entry[0])):

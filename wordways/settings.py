@@ -1,4 +1,4 @@
-"""From a composed configuration to checked objects: every refusal names the option, its value and what is allowed."""
+"""Builds checked objects from a composed configuration; an error names the option, its value and what is allowed."""
 
 import inspect
 import typing
@@ -11,10 +11,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 
 class SettingError(ValueError):
-    """A configuration that cannot run; its text is the one line the user sees."""
+    """An invalid configuration; its text is the one line that the user sees."""
 
 
 def locate(target: str) -> Any:
+    """The class or function at a dotted path. Raises SettingError where there is none."""
     module, _, name = target.rpartition(".")
     try:
         return getattr(import_module(module), name)
@@ -23,16 +24,20 @@ def locate(target: str) -> Any:
 
 
 def join(path: str, name: str) -> str:
+    """The dotted path of an option below `path`."""
     return f"{path}.{name}" if path else name
 
 
 def build(node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
-    """The object a node describes: `_target_` with the node's other keys, checked against annotations, and `given`."""
+    """The object that a node describes: its `_target_`, called with `given` and the node's other keys.
+
+    The keys are checked against the annotations. Raises SettingError where one is unknown, missing or invalid.
+    """
     return construct(locate(node["_target_"]), node, path, **given)
 
 
 def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
-    """The same for a class known beforehand."""
+    """Like `build`, for a class that the node does not name."""
     hints = typing.get_type_hints(cls.__init__)
     parameters = [name for name in inspect.signature(cls).parameters if name not in given]
     settings = {name: value for name, value in node.items() if name != "_target_"}
@@ -45,7 +50,7 @@ def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> 
         if name in settings:
             values[name] = check(settings[name], hints[name], join(path, name))
         elif inspect.signature(cls).parameters[name].default is inspect.Parameter.empty:
-            raise SettingError(f"{join(path, name)}: missing; {cls.__name__} needs it")
+            raise SettingError(f"{join(path, name)}: missing; {cls.__name__} requires it")
     try:
         return cls(**values, **given)
     except ValueError as error:
@@ -53,6 +58,7 @@ def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> 
 
 
 def check(value: Any, hint: Any, path: str) -> Any:
+    """The value, checked against `hint`, with nested nodes built. Raises SettingError where it does not fit."""
     if isinstance(value, Mapping):
         if "_target_" in value:
             return build(value, path)

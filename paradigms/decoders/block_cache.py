@@ -1,10 +1,10 @@
-"""Keys and values of what stands outside the block that is being written, kept from its first pass on.
+"""An approximate cache keeps the keys and values outside the current block from the block's first pass on.
 
-    prefix   p p w w | ? w | ? ?      first pass: all are read; later ones: the block and what stands behind it
-    dual     p p w w | ? w | ? ?      first pass: all are read; later ones: the block alone
+    prefix   p p w w | ? w | ? ?      the first pass reads everything, later ones the block and everything after it
+    dual     p p w w | ? w | ? ?      the first pass reads everything, later ones only the block
 
-Fast-dLLM (Wu et al., 2025). Where everything sees everything the kept values depend on the block too, so that they are
-exact in the first pass only: an approximation, by as much as a refresh would change them.
+The method is Fast-dLLM (Wu et al., 2025). Under bidirectional attention the cached values depend on the block, too, so
+that they are exact in the first pass only; the approximation error is the amount by which a refresh would change them.
 """
 
 from typing import Literal
@@ -19,7 +19,7 @@ from paradigms.trunk.backbone import Backbone
 
 
 class BlockCache:
-    """refresh: passes within a block from one reading of the whole canvas to the next; None: one at its start."""
+    """refresh: passes within a block between two reads of the whole canvas; None reads it only at the block's start."""
 
     def __init__(
         self, kind: Literal["prefix", "dual"], refresh: int | None, backbone: Backbone | Guided, canvas: Canvas
@@ -28,11 +28,11 @@ class BlockCache:
         self.cache = backbone.cache(*canvas.ids_BL.shape)
 
     def read(self, ids_BL: Tensor, rule: AttentionRule, block_BK: Tensor, at_BW: Tensor, step: int) -> Tensor:
-        """Logits (B, W, V) of positions `at_BW` in pass `step` over a block that stands at `block_BK`."""
+        """Logits (B, W, V) of the columns `at_BW` in pass `step` over the block at the columns `block_BK`."""
         pad_BL = self.canvas.pad_BL
         if step == 0 or (self.refresh is not None and step % self.refresh == 0):
             return self.backbone(ids_BL, rule, pad_BL=pad_BL, want_BW=at_BW, cache=self.cache)
-        # what a row has too few of is filled up with the same position again: nothing else is read anew
+        # a row with too few holes repeats its first position, so that no other position is recomputed
         first_B1 = block_BK[:, :1]
         at_BQ = block_BK.where(self.canvas.holes_BL.gather(1, block_BK), first_B1)
         if self.kind == "prefix":

@@ -1,11 +1,11 @@
-"""What is written stays: each pass predicts the open holes and keeps some of what it predicted.
+"""Each pass predicts the positions that are still masked and commits some of its predictions for good.
 
-    call 1   p p ? ? ? ?
-    call 2   p p ? w ? w    which is the order, how many the count, how far to the right the block
-    call 3   p p w w ? w
+    pass 1   p p ? ? ? ?
+    pass 2   p p ? w ? w    the order says which are committed, the count how many, the block how far to the right
+    pass 3   p p w w ? w
 
-The decoder of LLaDA (Nie et al., 2025) and MaskGIT (Chang et al., 2022); one hole a call is easy-first (Tsuruoka and
-Tsujii, 2005). It serves every model that sees both sides of a hole.
+This is the decoder of LLaDA (Nie et al., 2025) and MaskGIT (Chang et al., 2022); with one position per pass it is
+easy-first decoding (Tsuruoka and Tsujii, 2005). It serves every model that attends to both sides of a masked position.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,11 +36,11 @@ from paradigms.decoders.sampling import at_least, pick
 
 COUNTS = ("steps", "per_pass", "threshold", "factor", "entropy_bound")
 Choose = Callable[[int, Tensor, Tensor], Tensor]
-"""From a call's number, its logits (B, W, V) and which holes they are for (B, W) to the tokens (B, W)."""
+"""Maps the number of a forward pass, its logits (B, W, V) and the holes they are for (B, W) to tokens (B, W)."""
 
 
 class Part(NamedTuple):
-    """Where a row is in its block: masks at the block's start, passes for it, passes done."""
+    """The progress of each row in its block: masks at the block's start, planned passes, passes done; all (B,)."""
 
     masks_B: Tensor
     passes_B: Tensor
@@ -49,13 +49,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class OrderAndCount:
-    """Which of a block's open holes a pass writes.
+    """Which of a block's masked positions a pass commits.
 
-    order: which hole first; ends_last: an end token only where nothing else is left to write (LLaDA's instruct runs).
-    Count, one of: steps: passes, a block's holes shared out over them by schedule; per_pass: holes a pass; threshold:
-    all tokens at least so probable; factor: as many as are jointly sure (both Wu et al., 2025); entropy_bound: as many
-    as put at most so many nats at stake (Ben-Hamu et al., 2025). None of them: one hole a pass. Every pass writes at
-    least one.
+    order: which hole comes first.  ends_last: EOS only where nothing else is left to commit (LLaDA's instruct runs).
+    At most one option sets the count; without one, it is one hole per pass. Every pass commits at least one hole.
+    steps: number of passes over a block, whose holes `schedule` distributes over them.  per_pass: holes per pass.
+    threshold: all tokens of at least this probability.  factor: as many tokens as are jointly confident (both Wu et
+    al., 2025).  entropy_bound: as many as have entropies that, except the largest, add up to at most this many nats
+    (Ben-Hamu et al., 2025).
     """
 
     temperature: float = 1.0
@@ -75,21 +76,21 @@ class OrderAndCount:
             at_least(self, name, 1)
         given = [f"{name}={getattr(self, name)}" for name in COUNTS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"{given[1]}: cannot go with {given[0]}; set one of them to null")
+            raise ValueError(f"{given[1]}: cannot be combined with {given[0]}; set one of them to null")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold={self.threshold}: must be from 0 to 1")
         if self.schedule != "even" and self.steps is None:
-            raise ValueError(f"schedule={self.schedule}: shares out steps, so set steps")
+            raise ValueError(f"schedule={self.schedule}: requires steps; set steps, or schedule to even")
 
     def scores(self, logits_BWV: Tensor, token_BW: Tensor, eos: int, draw: Draw) -> Tensor:
-        """What comes first has the highest, (B, W)."""
+        """The priority of each hole, (B, W); the highest is committed first."""
         score_BW = ORDERS[self.order](logits_BWV, token_BW, draw)
         if self.ends_last:
-            score_BW = score_BW.masked_fill(token_BW == eos, torch.finfo(score_BW.dtype).min)  # held back
+            score_BW = score_BW.masked_fill(token_BW == eos, torch.finfo(score_BW.dtype).min)  # committed last
         return score_BW
 
     def chosen(self, logits_BWV: Tensor, token_BW: Tensor, score_BW: Tensor, open_BW: Tensor, part: Part) -> Tensor:
-        """Which open holes this pass writes."""
+        """bool (B, W): the open holes that this pass commits."""
         if self.threshold is not None:
             held_back_BW = score_BW == torch.finfo(score_BW.dtype).min
             sure_BW = (probability(logits_BWV, token_BW) >= self.threshold) & ~held_back_BW
@@ -105,7 +106,7 @@ class OrderAndCount:
         return best(score_BW, open_BW, count_B)
 
     def planned(self, left_B: Tensor, part: Part) -> Tensor:
-        """How many holes a pass writes where that is fixed beforehand."""
+        """How many holes a pass commits where the number is fixed in advance, (B,)."""
         if self.steps is None:
             return torch.full_like(left_B, self.per_pass or 1)
         if self.schedule == "cosine":
@@ -113,7 +114,7 @@ class OrderAndCount:
         return quota(part.masks_B, part.passes_B, part.step_B)
 
     def quotas(self, holes: int) -> list[int]:
-        """The same for all passes over so many holes."""
+        """The planned numbers of all passes over a block of `holes` holes."""
         found: list[int] = []
         while (left := holes - sum(found)) > 0:
             total_1, step_1 = torch.tensor([holes]), torch.tensor([len(found)])
@@ -122,24 +123,24 @@ class OrderAndCount:
         return found
 
     def never_looks_at_draws(self) -> bool:
-        """Is what a pass writes decided by laws alone, and not by the tokens drawn from them?"""
+        """Whether the committed holes depend on predictive distributions alone, not on the tokens sampled from them."""
         return self.order in DETERMINISTIC and not self.ends_last and self.threshold is None and self.factor is None
 
     def ranks_at_random(self) -> bool:
-        """Is every set of open holes as likely to be written as any other?"""
+        """Whether all sets of open holes of one size are equally likely to be committed."""
         adaptive = (self.threshold, self.factor, self.entropy_bound)
         return self.order == "random" and not self.ends_last and set(adaptive) == {None}
 
 
 @dataclass(frozen=True)
 class CommitOnce(OrderAndCount):
-    """order x count x block.
+    """Order, count and block.
 
-    steps: passes in all, shared out over the blocks.
-    block: holes in a block; blocks are written left to right, semi-autoregressively.
-    cache: what stays unread within a block, its keys and values being kept: what stands before it (prefix), or all
-    around it (dual; Wu et al., 2025). An approximation, mended every `refresh` passes and at every block's start.
-    guidance: w of classifier-free guidance (Nie et al., 2024).
+    steps: number of passes in total, distributed over the blocks.
+    block: holes per block; blocks are generated left to right (semi-autoregressive decoding).
+    cache: keys and values that are reused within a block: those before it (prefix) or all outside it (dual; Wu et al.,
+    2025). This is an approximation, which is recomputed every `refresh` passes and at the start of every block.
+    guidance: weight w of classifier-free guidance (Nie et al., 2024).
     """
 
     block: int | None = None
@@ -154,9 +155,9 @@ class CommitOnce(OrderAndCount):
         for name in ("block", "refresh"):
             at_least(self, name, 1)
         if self.cache is not None and self.block is None:
-            raise ValueError(f"cache={self.cache}: keeps what is outside a block, so set block")
+            raise ValueError(f"cache={self.cache}: requires block; set block, or cache to null")
         if self.refresh is not None and self.cache is None:
-            raise ValueError(f"refresh={self.refresh}: there is no cache to refresh; set cache, or refresh to null")
+            raise ValueError(f"refresh={self.refresh}: requires cache; set cache, or refresh to null")
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         def draw(call: int, logits_BWV: Tensor, _: Tensor) -> Tensor:
@@ -166,7 +167,7 @@ class CommitOnce(OrderAndCount):
         return (one.ids_BL for one in self.passes(model, canvas, noise, draw))
 
     def passes(self, model: Paradigm, canvas: Canvas, noise: Noise, choose: Choose) -> Iterator["Pass"]:
-        """Call by call from masks; `choose` says which token each hole would get, the decoder which of them stay."""
+        """Runs the passes from all masks; `choose` proposes a token per hole, the decoder commits some of them."""
         rows_B, ids_BL, backbone = all_rows(canvas), canvas.ids_BL, Guided.around(model, canvas, self.guidance)
         at_BH, open_BH = canvas.hole_positions()
         H = at_BH.shape[1]
@@ -177,12 +178,12 @@ class CommitOnce(OrderAndCount):
         step_B = masks_B = last_B = torch.full_like(rows_B, -1)
         call = -1
         while open_BH.any():
-            now_B = block_BH.masked_fill(~open_BH, H).amin(1)  # every row is in its leftmost unfinished block;
-            now_B = now_B if kept is None else now_B.amin().expand_as(now_B)  # with a cache all are in the same
+            now_B = block_BH.masked_fill(~open_BH, H).amin(1)  # every row decodes its leftmost unfinished block;
+            now_B = now_B if kept is None else now_B.amin().expand_as(now_B)  # with a cache, all decode the same
             inside_BH, begins_B = open_BH & (block_BH == now_B[:, None]), now_B != last_B
             step_B, last_B = (step_B + 1).masked_fill(begins_B, 0), now_B
             masks_B = inside_BH.sum(1).where(begins_B, masks_B)
-            # a row's calls are numbered alike in every batch, also where it waits for others at a block's end
+            # a row's passes have the same numbers in every batch, also where it waits for others at a block's end
             call = call + 1 if kept is None else int(now_B[0]) * size + int(step_B[0])
             slot_BW = (~inside_BH).byte().argsort(dim=1, stable=True)[:, : int(inside_BH.sum(1).max())]
             at_BW, open_BW = at_BH.gather(1, slot_BW), inside_BH.gather(1, slot_BW)
@@ -206,16 +207,16 @@ class CommitOnce(OrderAndCount):
             yield Pass(ids_BL, logits_BWV, slot_BW, write_BW)
 
     def in_random_order(self) -> bool:
-        """The same of all open holes at once, and each from the model's own law?"""
+        """Whether `ranks_at_random` holds for the whole canvas and tokens follow the model's unguided distribution."""
         return self.ranks_at_random() and self.block is None and self.guidance is None
 
     def shared_out(self, blocks_B: Tensor, block_B: Tensor) -> Tensor:
-        """Passes for one of a row's blocks."""
+        """Number of passes for block `block_B` of each row, (B,)."""
         return quota(torch.full_like(blocks_B, self.steps or 1), blocks_B.clamp(min=1), block_B).clamp(min=1)
 
 
 class Pass(NamedTuple):
-    """What one call did: the canvas behind it, the laws it saw and of which holes, which of them it wrote."""
+    """One forward pass: the canvas after it, its logits, the holes they are for, and which of these it committed."""
 
     ids_BL: Tensor
     logits_BWV: Tensor

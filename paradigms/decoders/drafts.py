@@ -1,4 +1,4 @@
-"""Drafts that cost no call and need no training: from what was expected before, or from what was read before."""
+"""Drafts that need neither a forward pass nor training: they reuse earlier predictions or earlier text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from paradigms.decoders.verify import Writing
 
 @dataclass(frozen=True)
 class Jacobi:
-    """The window is guessed to be what the last call expected there, right or wrong (Santilli et al., 2023).
+    """Drafts the tokens that the previous pass predicted for the window, right or wrong (Santilli et al., 2023).
 
-        call 1   p p e e e .    the prompt's last token, over and over
-        call 2   p p w e e e    every guess is brought up to date at once, as in Jacobi's iteration
+        pass 1   p p e e e .    at first, the prompt's last token, repeated
+        pass 2   p p w e e e    all drafted tokens are updated at once, as in Jacobi iteration
 
-    Its fixed point is the greedy text. At a temperature the guesses are still the likeliest tokens.
+    The fixed point is the greedy text. At temperatures above 0 the drafted tokens are still the most probable ones.
     """
 
     window: int = 8
@@ -38,10 +38,10 @@ class Jacobi:
 
 @dataclass(frozen=True)
 class Lookahead:
-    """Jacobi's guesses, and before them an n-gram that was once expected behind the last token (Fu et al., 2024).
+    """Jacobi's draft, headed by an n-gram that an earlier pass predicted after the same last token (Fu et al., 2024).
 
-    Simpler than published: the pool keeps one n-gram for each first token, the latest, and one that is found stands in
-    place of the window's first guesses instead of beside them, so that a call judges one draft and not several.
+    This is simpler than published: the pool keeps only the latest n-gram for each first token, and one that is found
+    replaces the window's first tokens instead of adding a second draft, so that a pass verifies one draft only.
     """
 
     window: int = 8
@@ -64,15 +64,15 @@ class Lookahead:
             expected_bN = text.verify(draft_bK)
             yield text.ids_BL
             read_bN = torch.cat((last_b1, draft_bK), dim=1)
-            for first in range(self.window + 2 - follow):  # one by one: of equal tokens the last one counts
+            for first in range(self.window + 2 - follow):  # in sequence, so that of equal tokens the last one counts
                 pool_BVn[rows_b, read_bN[:, first]] = expected_bN[:, first : first + follow]
 
 
 @dataclass(frozen=True)
 class PromptLookup:
-    """What followed the last tokens where they stood before, in the prompt or in the text (Saxena, 2023).
+    """Drafts the tokens that followed an earlier occurrence of the last tokens in prompt or text (Saxena, 2023).
 
-    a b c d , x a b [c d , x]    at most `ngram` last tokens, as many as are found, where they are found first
+    a b c d , x a b [c d , x]    the longest match of at most `ngram` last tokens, at its first occurrence
     """
 
     window: int = 10
@@ -93,9 +93,9 @@ class PromptLookup:
 
 
 def look_up(ids_bL: Tensor, cursor_b: Tensor, window: int, ngram: int, nothing: int) -> Tensor:
-    """Guesses (b, window) for what comes from the cursors on; `nothing`, which also pads the rows, where none is found.
+    """The draft for the columns from the cursors on, (b, window); `nothing`, which also pads rows, where none is found.
 
-    Candidates end before the last token; the longest that equals as many last tokens wins, of equals the first.
+    Matches end before the last token; the one with the most equal last tokens wins, the first among equals.
     """
     column_L = torch.arange(ids_bL.shape[1], device=ids_bL.device)
     ids_bL = ids_bL.masked_fill(column_L >= cursor_b[:, None], nothing)

@@ -1,7 +1,7 @@
-"""Every hole over and over: mask one, draw it again given all the others (Wang and Cho, 2019).
+"""Gibbs sampling masks one position at a time and samples it again given all others (Wang and Cho, 2019).
 
-call 1   p p ? ? ? ?
-call 5   p p w ? w w    one hole a call, in random order, none a second time before all had their first
+pass 1   p p ? ? ? ?
+pass 5   p p w ? w w    one position per pass, in random order, none for a second time before all had a first
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from paradigms.decoders.sampling import at_least, keep_top_k, pick
 
 @dataclass(frozen=True)
 class Gibbs:
-    """updates: calls, at least one a hole; burn_in: those that draw from the full softmax, others from the top k."""
+    """updates: passes, at least one per hole; burn_in: first passes, which sample without top-k truncation."""
 
     updates: int = 500
     burn_in: int = 250
@@ -36,7 +36,7 @@ class Gibbs:
         rows_B, ids_BL = all_rows(canvas), canvas.ids_BL.clone()
         visits_BH = torch.zeros_like(at_BH, dtype=torch.float64).masked_fill(~real_BH, torch.inf)
         for call in range(max(self.updates, at_BH.shape[1])):
-            # the least visited hole, any of equals: sweeps in random order
+            # the least visited hole, ties broken at random: sweeps in random order
             turn_B = (visits_BH + noise.uniform(call, rows_B, at_BH.shape[1:], ORDER)).argmin(1)
             visits_BH[rows_B, turn_B] += 1
             at_B1 = at_BH.gather(1, turn_B[:, None])

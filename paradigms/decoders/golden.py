@@ -1,7 +1,8 @@
-"""Published decoders put together from ours, their quirks and their noise included, so that outputs can be compared.
+"""Published decoders rebuilt from ours, including their quirks and their noise, so that outputs can be compared.
 
-A quirk of a published program (passes that write nothing, counts that round oddly, noise that depends on the batch) is
-here and nowhere else. Each function takes a case's arguments and gives (what was written, calls of the backbone).
+The quirks of published programs (passes that unmask nothing, unusual rounding of counts, noise that depends on the
+batch) are implemented here and nowhere else. Each function takes the arguments of a case and returns the generated ids
+and the number of forward passes; a likelihood returns its value and None.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +25,8 @@ Written = tuple[list[list[int]], int]
 class Stub:
     """A backbone in closed form: A cos(0.7 (i+1)(v+1) + 0.31 c + 1.3 v + 0.17 n_i) in float64, rounded to float32.
 
-    c: (sum of (j+1) x_j over what is no mask) mod 97.  n_i: the neighbours' sum, masks and edges 0.
-    shift: logits stand one position later, as in models made from autoregressive ones.
+    c: (sum of (j+1) x_j over unmasked positions) mod 97.  n_i: the sum of both neighbours, masks and edges as 0.
+    shift: position i has the logits of i - 1, as in models adapted from autoregressive ones.
     """
 
     def __init__(self, size: int, mask: int, amplitude: float, shift: bool = False):
@@ -61,7 +62,7 @@ class Stub:
 
 
 class PublishedNoise:
-    """One stream for the whole batch and canvas, drawn in every call: float64 for tokens, float32 for the order."""
+    """One stream for the whole batch and canvas, sampled in every pass: float64 for tokens, float32 for the order."""
 
     def __init__(self, stub: Stub, seed: int, canvas: Canvas):
         self.stub, self.shape = stub, tuple(canvas.ids_BL.shape)
@@ -101,7 +102,7 @@ def llada_generate(
     remasking: Literal["low_confidence", "random"] = "low_confidence",
     seed: int = 0,
 ) -> Written:
-    """LLaDA's generate.py (Nie et al., 2025). It does not stop early: passes over a full block are made as well."""
+    """LLaDA's generate.py (Nie et al., 2025), which does not stop early: it also runs passes over a full block."""
     blocks = divided("gen_length", gen_length, "block_length", block_length)
     passes = divided("steps", steps, "the number of blocks", blocks)
     canvas = masks_behind(prompt, gen_length, stub.vocabulary.mask)
@@ -128,7 +129,7 @@ def llada_generate(
 def llada_likelihood(
     stub: Stub, *, prompt: Sequence[int], answer: Sequence[int], mc_num: int, batch_size: int, seed: int = 0
 ) -> tuple[float, None]:
-    """LLaDA's get_log_likelihood.py: its stratified counts round half to even and are not quite uniform."""
+    """LLaDA's get_log_likelihood.py, whose stratified counts round half to even and are not exactly uniform."""
     canvas = masks_behind([prompt] * batch_size, len(answer), stub.vocabulary.mask)
     canvas = replace(canvas, ids_BL=torch.tensor([[*prompt, *answer]] * batch_size))
     generator, L = torch.Generator().manual_seed(seed), len(answer)
@@ -157,7 +158,7 @@ def fast_dllm_generate(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Written:
-    """Fast-dLLM's generate with a threshold (Wu et al., 2025); `steps` then says nothing."""
+    """Fast-dLLM's generate with a threshold (Wu et al., 2025), which ignores `steps`."""
     canvas = masks_behind(prompt, gen_length, stub.vocabulary.mask)
     decoder = CommitOnce(temperature, "confidence", threshold=threshold, block=block_length)
     return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, seed, canvas)), canvas)
@@ -165,7 +166,7 @@ def fast_dllm_generate(
 
 @dataclass(frozen=True)
 class AlsoTheLast(CommitOnce):
-    """Where of the masks in a block only the very last is not sure enough, the published program takes it too."""
+    """Where only the last mask of a block is not confident enough, the published program commits it, too."""
 
     def chosen(self, logits_BWV: Tensor, token_BW: Tensor, score_BW: Tensor, open_BW: Tensor, part: Part) -> Tensor:
         p_BW = ranked(probability(logits_BWV, token_BW), score_BW, open_BW, -torch.inf)
@@ -176,7 +177,7 @@ class AlsoTheLast(CommitOnce):
 def fast_dllm_factor(
     stub: Stub, *, prompt: Sequence[Sequence[int]], gen_length: int, block_length: int, factor: float
 ) -> Written:
-    """Fast-dLLM's dynamic acceptance by a factor (Wu et al., 2025)."""
+    """Fast-dLLM's dynamic acceptance with a factor (Wu et al., 2025)."""
     canvas = masks_behind(prompt, gen_length, stub.vocabulary.mask)
     decoder = AlsoTheLast(0.0, "confidence", factor=factor, block=block_length)
     return written(stub, stub.model(decoder).decode(canvas, PublishedNoise(stub, 0, canvas)), canvas)
@@ -184,7 +185,7 @@ def fast_dllm_factor(
 
 @dataclass(frozen=True)
 class ShareOfTime(CommitOnce):
-    """Of n masks int(n (1 - s/t)) are written, in float32, as time falls from t to s: none at all, perhaps."""
+    """Unmasks int(n (1 - s/t)) of n masks, computed in float32, as time falls from t to s; this can be none."""
 
     eps: float = 1e-3
 
@@ -207,9 +208,9 @@ def dream_generate(
     eps: float = 1e-3,
     seed: int = 0,
 ) -> Written:
-    """Dream's diffusion_generate (Ye et al., 2025), greedy; made from an autoregressive model: logits are shifted."""
+    """Dream's diffusion_generate (Ye et al., 2025), greedy, with shifted logits, as it is adapted from an AR model."""
     if temperature != 0:
-        raise ValueError(f"temperature={temperature}: must be 0; what is drawn otherwise no published case settles")
+        raise ValueError(f"temperature={temperature}: must be 0, because no published case covers sampling")
     stub.shift = True
     canvas = masks_behind(prompt, max_new_tokens, stub.vocabulary.mask)
     order = {"maskgit_plus": "confidence", "topk_margin": "margin", "entropy": "entropy"}[alg]
@@ -218,7 +219,7 @@ def dream_generate(
 
 
 def divided(name: str, whole: int, by: str, part: int) -> int:
-    """Raises ValueError where the part does not go into the whole."""
+    """whole / part; raises ValueError where `part` does not divide `whole`."""
     if part < 1 or whole % part:
         raise ValueError(f"{name}={whole}: must be a multiple of {by}, {part}")
     return whole // part

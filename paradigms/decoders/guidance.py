@@ -1,6 +1,6 @@
-"""Classifier-free guidance: what the prompt changes, exaggerated (Ho and Salimans, 2022; for text Nie et al., 2024).
+"""Classifier-free guidance amplifies the prompt's effect (Ho and Salimans, 2022; for text Nie et al., 2024).
 
-call 1   p p ? w    and beside it    ? ? ? w    one doubled batch, two evaluations a text
+pass 1   p p ? w    and next to it    ? ? ? w    one doubled batch, that is, two function evaluations per text
 """
 
 import torch
@@ -13,7 +13,7 @@ from paradigms.trunk.cache import Cache
 
 
 class Guided:
-    """Stands in for a model's backbone: logits l_u + (w + 1)(l - l_u), where l_u has not seen the context."""
+    """Replaces a model's backbone: logits l_u + (w + 1)(l - l_u), where l_u are computed with the context masked."""
 
     def __init__(self, model: Paradigm, canvas: Canvas, weight: float):
         self.backbone, self.weight, self.mask = model.backbone, weight, model.vocabulary.mask
@@ -47,4 +47,4 @@ class Guided:
         )
         told_BWV, untold_BWV = logits_2BWV.chunk(2)
         mixed_BWV = untold_BWV + (self.weight + 1) * (told_BWV - untold_BWV)
-        return mixed_BWV.where(told_BWV.isfinite(), told_BWV)  # what is forbidden stays so
+        return mixed_BWV.where(told_BWV.isfinite(), told_BWV)  # banned tokens stay banned

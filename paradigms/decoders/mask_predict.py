@@ -1,7 +1,7 @@
-"""Write everything, then mask what was least sure and write that again (Ghazvininejad et al., 2019).
+"""Mask-predict predicts all positions, then re-masks and predicts the least confident (Ghazvininejad et al., 2019).
 
-call 1   p p ? ? ? ?
-call 2   p p w ? w ?    the least confident are hidden again, fewer each time
+pass 1   p p ? ? ? ?
+pass 2   p p w ? w ?    the least confident are masked again, fewer each time
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from paradigms.decoders.sampling import at_least, pick
 
 @dataclass(frozen=True)
 class MaskPredict:
-    """passes: T."""
+    """passes: T, the number of forward passes."""
 
     passes: int = 10
     temperature: float = 1.0
@@ -35,7 +35,7 @@ class MaskPredict:
 def mask_predict(
     model: Paradigm, canvas: Canvas, noise: Noise, *, passes: int, temperature: float, first_call: int = 0
 ) -> Iterator[Tensor]:
-    """Before pass t + 1 of T the floor(H (1 - t/T)) least confident holes of a row open again; kept scores stay."""
+    """Before pass t + 1 of T, re-masks a row's floor(H (1 - t/T)) least confident holes; others keep their score."""
     at_BH, real_BH = canvas.hole_positions()
     rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
     ids_BL, hidden_BH = canvas.ids_BL, real_BH

@@ -1,7 +1,8 @@
-"""Every order at once: what a model that fills holes in random order says of a text, summed and not sampled.
+"""Likelihoods under random-order decoding are computed as a sum over all orders instead of by sampling.
 
-Which of H holes are still hidden is one of 2^H sets. The nats of every hole under every set are a table from which the
-bound of masked diffusion and the exact law of a decoder in random order both follow; feasible for a handful of holes.
+The holes that are still masked form one of 2^H sets. The nats of every hole under every set are a table from which
+both the bound of masked diffusion and the exact likelihood of a random-order decoder follow. This is feasible for few
+holes.
 """
 
 import itertools
@@ -11,19 +12,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-FEW_HOLES = 8  # 256 calls, twice as many as a sampled bound takes
+FEW_HOLES = 8  # 256 forward passes, twice as many as a sampled bound takes
 
 
 def hidden_sets(holes: int, device: torch.device) -> Tensor:
-    """bool (S, H): all sets of hidden holes, number S having bit i where hole i is hidden."""
+    """bool (S, H): all sets of masked holes; bit i of a set's number says whether hole i is masked."""
     numbers_S1 = torch.arange(1 << holes, device=device)[:, None]
     return (numbers_S1 >> torch.arange(holes, device=device)) & 1 == 1
 
 
 def expected_nats(nats_SBH: Tensor) -> Tensor:
-    """E_l [H / l sum over l hidden holes], l uniform in 1..H, every set of that size alike, (B,).
+    """E_l [H / l sum over l masked holes], l uniform in 1..H, all sets of that size equally likely, (B,).
 
-    nats_SBH: of every hole given what a set does not hide; 0 where it hides the hole not.
+    nats_SBH: nats of every hole given the tokens that a set leaves unmasked; 0 where the hole itself is unmasked.
     """
     H = nats_SBH.shape[2]
     sizes = hidden_sets(H, nats_SBH.device).sum(1).tolist()
@@ -32,10 +33,10 @@ def expected_nats(nats_SBH: Tensor) -> Tensor:
 
 
 def nats_over_orders(nats_SBH: Tensor, quotas: Sequence[int]) -> Tensor:
-    """-ln of the mean over all ordered passes of prod p(x_i | what was written before), (B,).
+    """-ln of the mean of prod p(x_i | tokens of earlier passes) over all assignments of holes to passes, (B,).
 
-    quotas: holes written in each pass, each set of them as likely as any other. One hole a pass: the mean over all
-    orders of the chain rule, which the bound can only underrate (Jensen).
+    quotas: number of holes of each pass, all sets of that size equally likely. With one hole per pass this is the mean
+    of the chain rule over all orders, which the bound can only underestimate (Jensen's inequality).
     """
     _, B, H = nats_SBH.shape
     log_p_SB: dict[int, Tensor] = {0: nats_SBH.new_zeros(B)}

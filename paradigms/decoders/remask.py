@@ -1,11 +1,12 @@
-"""Written tokens may open again: a sampler that remasks as it goes (ReMDM; Wang et al., 2025).
+"""ReMDM re-masks some of the generated tokens while it decodes (Wang et al., 2025).
 
-    call 1   p p ? ? ? ?
-    call 2   p p ? w ? w    with time t falling from 1 to 0 a share alpha of the text is written;
-    call 3   p p w ? ? w    a written token opens again with probability sigma
+    pass 1   p p ? ? ? ?
+    pass 2   p p ? w ? w    as time t falls from 1 to 0, a share alpha of the text is unmasked;
+    pass 3   p p w ? ? w    an unmasked token is masked again with probability sigma
 
-Going from alpha_t to alpha_s a mask is written with probability (alpha_s - (1 - sigma) alpha_t) / (1 - alpha_t), which
-keeps the share where it would be without remasking. How large sigma may be is `sigma_max` = (1 - alpha_s) / alpha_t.
+From alpha_t to alpha_s a position is unmasked with probability (alpha_s - (1 - sigma) alpha_t) / (1 - alpha_t), which
+keeps the unmasked share as it would be without re-masking. The largest valid sigma is `sigma_max` =
+(1 - alpha_s) / alpha_t.
 """
 
 from collections.abc import Iterator
@@ -19,14 +20,16 @@ from paradigms.base import ORDER, Canvas, Noise, Paradigm, all_rows, ban
 from paradigms.decoders.policy import probability
 from paradigms.decoders.sampling import at_least, pick
 
-LOOP_FROM, LOOP_TO, LOOP_SHARE = 0.55, 0.05, 0.9  # the published loop: between these times alpha stays at this share
+LOOP_FROM, LOOP_TO, LOOP_SHARE = 0.55, 0.05, 0.9  # published values: alpha stays at this share between these times
 
 
 @dataclass(frozen=True)
 class Remask:
-    """steps: passes; cap: sigma = min(eta, sigma_max); rescale: eta sigma_max; conf: sigma_max times the softmax of
-    minus the probability with which each token was written; loop: first all but a tenth is written without remasking,
-    then as much is opened as written, sigma = eta, then the rest is written.
+    """steps: number of forward passes.
+
+    sigma: cap: min(eta, sigma_max).  rescale: eta sigma_max.  conf: sigma_max times the softmax of minus the
+    probability that each token had when it was sampled.  loop: all but a tenth of the text is generated without
+    re-masking, then as many tokens are re-masked as unmasked, with sigma = eta, then the rest is generated.
     """
 
     sigma: Literal["cap", "rescale", "conf", "loop"] = "cap"
@@ -39,14 +42,14 @@ class Remask:
         at_least(self, "steps", 1)
         at_least(self, "temperature", 0)
         if (self.eta is None) != (self.sigma == "conf"):
-            raise ValueError(f"eta={self.eta}: a number with cap, rescale and loop, null with sigma=conf")
+            raise ValueError(f"eta={self.eta}: must be a number with sigma=cap|rescale|loop and null with sigma=conf")
         if self.eta is not None and not 0 <= self.eta <= 1:
             raise ValueError(f"eta={self.eta}: must be from 0 to 1")
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         at_BH, real_BH = canvas.hole_positions()
         rows_B, ids_BL, mask = all_rows(canvas), canvas.ids_BL, model.vocabulary.mask
-        written_BH = real_BH & (ids_BL.gather(1, at_BH) != mask)  # a draft's tokens may open again
+        written_BH = real_BH & (ids_BL.gather(1, at_BH) != mask)  # tokens of a given draft may be re-masked, too
         sure_BH = torch.full_like(at_BH, torch.inf, dtype=torch.float64)
         for call in range(self.steps):
             logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
@@ -64,20 +67,20 @@ class Remask:
             yield ids_BL
 
     def chances(self, call: int, sure_BH: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H): with which probability a written hole opens and an open one is written in this pass."""
+        """The probabilities, both (B, H), that this pass re-masks an unmasked hole and unmasks a masked one."""
         before, behind = (self.share(1 - done / self.steps) for done in (call, call + 1))
         most = min(1.0, (1 - behind) / before) if before else 0.0
         even_BH = torch.ones_like(sure_BH)
         sigma_BH = {
             "cap": lambda eta: even_BH * min(eta, most),
             "rescale": lambda eta: even_BH * eta * most,
-            "conf": lambda _: torch.nan_to_num((-sure_BH).softmax(1)) * most,  # 0 where nothing is written
+            "conf": lambda _: torch.nan_to_num((-sure_BH).softmax(1)) * most,  # 0 where all are masked
             "loop": lambda eta: even_BH * (min(eta, most) if before == behind else 0.0),
         }[self.sigma](self.eta or 0.0)
         return sigma_BH, (behind - (1 - sigma_BH) * before) / (1 - before)
 
     def share(self, time: float) -> float:
-        """alpha: the share of the text that is written at a time from 1 to 0."""
+        """alpha: the share of the text that is unmasked at `time`, which runs from 1 to 0."""
         if self.sigma != "loop":
             return 1 - time
         if time >= LOOP_FROM:

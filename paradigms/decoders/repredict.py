@@ -1,10 +1,10 @@
-"""Nothing is settled before the end: every pass predicts all holes anew and keeps the surest (after Ye et al., 2025).
+"""Every pass predicts all positions again and keeps the most confident predictions (after Ye et al., 2025).
 
-    call 1   p p ? ? ? ?
-    call 2   p p ? w ? w    of the H holes the H t / T surest stay behind pass t,
-    call 3   p p w x ? w    whatever stood in them before
+    pass 1   p p ? ? ? ?
+    pass 2   p p ? w ? w    after pass t, the H t / T most confident of the H holes are unmasked,
+    pass 3   p p w x ? w    whichever token they held before
 
-Not the decoder that commits once: there a written token is never looked at again.
+No token is final before the last pass, whereas a decoder that commits once never reconsiders a token.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from paradigms.decoders.sampling import at_least, pick
 
 @dataclass(frozen=True)
 class RepredictAll:
-    """passes: T."""
+    """passes: T, the number of forward passes."""
 
     passes: int = 10
     temperature: float = 1.0

@@ -1,7 +1,7 @@
-"""First written, then revised: does a loop that opens tokens again mend what a decoder that commits once got wrong?
+"""A second decoder, which re-masks tokens, revises the output of one that commits once, to test if it corrects errors.
 
-call 1-6   p p w w w w    the first decoder writes
-call 7     p p w ? w w    the second starts from its text instead of from masks
+pass 1-6   p p w w w w    the first decoder generates the text
+pass 7     p p w ? w w    the second starts from this text instead of from masks
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from paradigms.decoders.repredict import RepredictAll
 
 @dataclass(frozen=True)
 class Revised:
-    """Both decoders are those of the same model; the length is the first one's."""
+    """Both decoders run on the same model; the length mode is that of the first."""
 
     first: CommitOnce
     then: RepredictAll | Remask | Gibbs
@@ -36,7 +36,7 @@ class Revised:
 
 @dataclass(frozen=True)
 class Later:
-    """The same noise, calls numbered from LATER."""
+    """The same noise, with passes numbered from LATER."""
 
     noise: Noise
 

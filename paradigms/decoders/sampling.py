@@ -1,6 +1,6 @@
-"""From logits to a token: what is forbidden, what is cut off, and a draw made in float64.
+"""From logits to a token: repetition penalty, truncation, and sampling in float64.
 
-Float32 Gumbel noise lowers the temperature silently (Zheng et al., 2025), so every draw is float64.
+Float32 Gumbel noise effectively lowers the temperature (Zheng et al., 2025), so all sampling uses float64.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Sampling:
-    """How one token is drawn: temperature 0 takes the likeliest, the other settings cut the law's tail.
+    """How one token is sampled: temperature 0 takes the most probable one, the other settings modify the distribution.
 
     top_k: Fan et al., 2018.  top_p: Holtzman et al., 2020.  min_p: Nguyen et al., 2024.
     repetition_penalty: Keskar et al., 2019.
@@ -36,17 +36,17 @@ class Sampling:
 
 
 def at_least(settings: object, name: str, least: float) -> None:
-    """Raises ValueError, naming the setting, where it is set and below `least`."""
+    """Raises ValueError, which names the setting, where it is set and below `least`."""
     value = getattr(settings, name)
     if value is not None and not value >= least:
         raise ValueError(f"{name}={value}: must be at least {least}")
 
 
 def pick(logits: Tensor, temperature: float, draw: Callable[[], Tensor]) -> Tensor:
-    """A token for every (..., V): the likeliest at temperature 0, else a draw by the Gumbel trick.
+    """Tokens (...) from logits (..., V): the argmax at temperature 0, else a sample by the Gumbel-max trick.
 
-    argmax(logits + T G) with G = -log(-log U) is a draw from softmax(logits / T) (Gumbel, 1954).
-    `draw` gives U, float64 in (0, 1), and is called only where one is needed.
+    argmax(logits + T G) with G = -log(-log U) is a sample from softmax(logits / T) (Gumbel, 1954).
+    `draw` returns U, float64 in (0, 1), and is called only where it is needed.
     """
     if temperature == 0:
         return logits.argmax(-1)
@@ -54,20 +54,20 @@ def pick(logits: Tensor, temperature: float, draw: Callable[[], Tensor]) -> Tens
 
 
 def penalise(logits_bV: Tensor, seen_bL: Tensor, penalty: float) -> Tensor:
-    """Makes ids that were seen less likely: logit / penalty where positive, * penalty where negative."""
+    """Lowers the logits of ids that occurred before: logit / penalty where positive, * penalty where negative."""
     seen_logits = logits_bV.gather(1, seen_bL)
     changed = torch.where(seen_logits > 0, seen_logits / penalty, seen_logits * penalty)
     return logits_bV.scatter(1, seen_bL, changed)
 
 
 def keep_top_k(logits_bV: Tensor, k: int) -> Tensor:
-    """Only the k likeliest (and what ties with the last of them)."""
+    """Keeps only the k most probable tokens (and those that tie with the last of them)."""
     least = logits_bV.topk(min(k, logits_bV.shape[-1]))[0][:, -1:]
     return logits_bV.masked_fill(logits_bV < least, -torch.inf)
 
 
 def keep_top_p(logits_bV: Tensor, p: float) -> Tensor:
-    """Only the smallest set of likeliest tokens whose mass reaches p; never none."""
+    """Keeps only the smallest set of most probable tokens whose mass reaches p, at least one token."""
     descending, order = logits_bV.sort(descending=True, stable=True)
     mass_before = descending.softmax(-1).cumsum(-1) - descending.softmax(-1)
     cut = (mass_before >= p).scatter(1, order, mass_before >= p)
@@ -75,13 +75,13 @@ def keep_top_p(logits_bV: Tensor, p: float) -> Tensor:
 
 
 def keep_min_p(logits_bV: Tensor, p: float) -> Tensor:
-    """Only tokens at least p times as likely as the likeliest."""
+    """Keeps only tokens at least p times as probable as the most probable one."""
     probability = logits_bV.softmax(-1)
     return logits_bV.masked_fill(probability < p * probability.amax(-1, keepdim=True), -torch.inf)
 
 
 def choose(how: Sampling, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
-    """A token for every row, (b,), behind those that were `seen`; `draw` gives float64 in (0, 1), (b, *shape)."""
+    """A token for every row, (b,), after the ids `seen`; `draw(shape)` returns float64 in (0, 1), (b, *shape)."""
     if how.repetition_penalty != 1:
         logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
     if how.temperature == 0:

@@ -1,11 +1,11 @@
-"""A draft is read in one causal call: what the model would have written stays, and one token of its own follows.
+"""Draft verification: one causal pass accepts the tokens the model would have generated and adds one of its own.
 
-    read      p p w g g g     the last token written, whose keys and values are still missing, and the guesses
-    expect    . . e e e e     a law behind each of them
-    write     p p w w w .     guesses up to the first that is refused, then a token drawn in its place
+    read      p p w g g g     the last generated token, which is not yet cached, and the drafted tokens
+    expect    . . e e e e     the predictive distribution after each of them
+    write     p p w w w .     drafted tokens up to the first rejection, then a token sampled in its place
 
-Rows advance by different lengths, each at its own cursor. Keys and values of refused guesses stay where they are: a
-later call reads every position up to its last guess anew before anything attends to it, and causality hides the rest.
+Rows advance by different lengths, each at its own cursor. Keys and values of rejected tokens stay in the cache: a later
+pass recomputes every position up to its last drafted token before a query attends to it, and causality hides the rest.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,18 @@ from paradigms.trunk.attention import AttentionRule, causal
 
 
 def law(logits_bKV: Tensor, temperature: float) -> Tensor:
-    """What tokens are drawn from at a temperature above 0, float64."""
+    """The distribution that tokens are sampled from at a temperature above 0, float64, (b, K, V)."""
     return (logits_bKV.double() / temperature).softmax(-1)
 
 
 def accept(
     p_bNV: Tensor, q_bKV: Tensor, draft_bK: Tensor, chance_bK: Tensor, draw: Callable[[], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """How much of a draft from q stays, (b,), and the token behind it, (b,), so that the text has law p; N = K + 1.
+    """Accepted length of a draft from q, (b,), and the token after it, (b,), such that the text follows p; N = K + 1.
 
-    A guess stays with min(1, p / q); for the first that does not, a token is drawn from max(p - q, 0), normalised, and
-    where all stay, from the last p (Leviathan et al., 2023). chance: uniform.  draw: uniform, (b, V).
+    A drafted token is accepted with probability min(1, p / q). At the first rejection a token is sampled from
+    max(p - q, 0), normalised; where all are accepted, it is sampled from the last p (Leviathan et al., 2023).
+    chance_bK: uniform samples.  draw: returns uniform samples, (b, V).
     """
     guess_bK1 = draft_bK[:, :, None]
     stays_bK1 = chance_bK[:, :, None] * q_bKV.gather(2, guess_bK1) < p_bNV[:, :-1].gather(2, guess_bK1)
@@ -43,19 +44,19 @@ def accept(
 
 
 class Writing:
-    """A canvas being written, every row at its own cursor; a row that has ended leaves the batch.
+    """The state of generation, with a cursor for every row; a row that has ended leaves the batch.
 
-    ids_BL: what is written so far.  rows_b: the rows still being written.  cursor_B: where a row's next token goes.
-    expected_BL: what the model last found likeliest at each position; at first, the prompt's last token everywhere.
-    unread: how many columns before the cursors no call has read: the prompt, later one token.
-    call: the last one's number, from 0; it is the same for a row alone as in a batch.
+    ids_BL: the tokens generated so far.  rows_b: the rows that have not ended.  cursor_B: column of a row's next token.
+    expected_BL: the latest most probable token at each column; initially the prompt's last token everywhere.
+    unread: how many columns before the cursors no pass has read: first the prompt, later one token.
+    call: number of the latest pass, from 0; it is the same for a row alone as in a batch.
     """
 
     def __init__(self, model: Paradigm, canvas: Canvas, noise: Noise, temperature: float, window: int):
-        """window: the longest draft."""
+        """window: length of the longest draft, in tokens."""
         self.model, self.canvas, self.noise, self.temperature, self.window = model, canvas, noise, temperature, window
         rows, columns = canvas.ids_BL.shape
-        self.roomy_BL = F.pad(canvas.ids_BL, (0, window + 1))  # a draft may reach past the last hole
+        self.roomy_BL = F.pad(canvas.ids_BL, (0, window + 1))  # a draft may extend beyond the last hole
         self.pad_BL = F.pad(canvas.pad_BL, (0, window + 1), value=True)
         self.ids_BL, self.rows_b = self.roomy_BL[:, :columns], all_rows(canvas)
         self.cursor_B = torch.full_like(self.rows_b, canvas.start())
@@ -65,7 +66,7 @@ class Writing:
         self.unread, self.call = canvas.start(), -1
 
     def places(self, first: int, past: int) -> tuple[Tensor, Tensor]:
-        """The remaining rows' columns from cursor + first to before cursor + past, as an index into (B, L)."""
+        """An index into (B, L): the remaining rows' columns from cursor + first up to cursor + past, exclusive."""
         offset_K = torch.arange(first, past, device=self.rows_b.device)
         return self.rows_b[:, None], self.cursor_B[self.rows_b, None] + offset_K
 
@@ -74,11 +75,11 @@ class Writing:
         return self.ids_BL[self.places(-1, 0)]
 
     def expected(self) -> Tensor:
-        """What the model last expected in the window, (b, K)."""
+        """The latest most probable tokens within the window, (b, K)."""
         return self.expected_BL[self.places(0, self.window)]
 
     def read(self, guess_bK: Tensor, rule: AttentionRule) -> Tensor:
-        """One call over what is unread and the guesses: logits (b, K + 1, V), behind the text and behind each guess."""
+        """One pass over the unread tokens and a draft: logits (b, K + 1, V), after the text and each drafted token."""
         queries, (_, at_bQ) = self.unread + guess_bK.shape[1], self.places(-self.unread, guess_bK.shape[1])
         want_N = torch.arange(self.unread - 1, queries, device=guess_bK.device)
         logits_bNV = self.model.backbone(
@@ -93,9 +94,10 @@ class Writing:
         return ban(logits_bNV, self.model.never())
 
     def verify(self, draft_bK: Tensor, drawn_from_bKV: Tensor | None = None) -> Tensor:
-        """One call over a draft; writes what stays and a token more. Returns the likeliest behind each, (b, K + 1).
+        """Verifies a draft in one pass; appends what is accepted and one more token. Returns the argmax, (b, K + 1).
 
-        drawn_from_bKV: the logits a draft was drawn from; of guesses that were not drawn, all of q is on the guess.
+        drawn_from_bKV: the logits that the draft was sampled from; None for a draft that was not sampled, for which q
+        puts all mass on the drafted token.
         """
         logits_bNV = self.read(draft_bK, causal)
         expected_bN = logits_bNV.argmax(-1)
@@ -116,7 +118,7 @@ class Writing:
         return expected_bN
 
     def write(self, token_bN: Tensor, accepted_b: Tensor) -> None:
-        """The first accepted + 1 tokens, as far as there are holes; from the first end on, ends."""
+        """Appends the first accepted + 1 tokens, as far as there are holes, and EOS to the end after the first EOS."""
         rows_b, eos, place_bN = self.rows_b, self.model.vocabulary.eos, self.places(0, token_bN.shape[1])
         past_b = (self.cursor_B[rows_b] + accepted_b + 1).minimum(self.end_B[rows_b])
         written_bN = place_bN[1] < past_b[:, None]

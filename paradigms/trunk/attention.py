@@ -1,7 +1,7 @@
-"""Who may look at whom: one rule a line, each a function of two positions.
+"""Attention rules: which query position may attend to which key position, each as a function of the two.
 
-A rule takes query positions (B, Q, 1) and key positions (1, 1, L) and says where the query may see the key.
-In the drawings rows are queries, columns are keys; `p` is a prompt position, `w` one that is written.
+A rule takes query positions (B, Q, 1) and key positions (1, 1, L) and returns bool (B, Q, L), True where the query may
+attend to the key. In the drawings rows are queries and columns are keys; `p` is a prompt position, `w` a generated one.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ AttentionRule = Callable[[Tensor, Tensor], Tensor]
 
 
 def causal(query_BQ1: Tensor, key_11L: Tensor) -> Tensor:
-    """Only what came before.
+    """Every position sees itself and those before it.
 
       p p w w
     p x . . .
@@ -24,7 +24,7 @@ def causal(query_BQ1: Tensor, key_11L: Tensor) -> Tensor:
 
 
 def everywhere(query_BQ1: Tensor, key_11L: Tensor) -> Tensor:
-    """Everything, written or not.
+    """Every position sees all positions, masked or not.
 
       p p w w
     p x x x x
@@ -36,7 +36,7 @@ def everywhere(query_BQ1: Tensor, key_11L: Tensor) -> Tensor:
 
 
 def prefix(start: int) -> AttentionRule:
-    """The prompt sees itself whole; what is written sees what came before (prefix LM; Raffel et al., 2020).
+    """The prompt sees itself; a generated position sees all before it and itself (prefix LM; Raffel et al., 2020).
 
       p p w w
     p x x . .
@@ -48,9 +48,9 @@ def prefix(start: int) -> AttentionRule:
 
 
 def prompt_apart(start: Tensor | int) -> AttentionRule:
-    """The prompt sees itself; what is written sees everything: an encoder and a decoder in one stack.
+    """The prompt sees itself; generated positions see everything: an encoder and a decoder in one stack.
 
-    start: where writing begins, or (B, 1, 1) where rows begin apart.
+    start: the first generated position, (B, 1, 1) where it differs between rows.
 
       p p w w
     p x x . .
@@ -62,9 +62,9 @@ def prompt_apart(start: Tensor | int) -> AttentionRule:
 
 
 def drafting(first_B11: Tensor | int, masks: int) -> AttentionRule:
-    """What came before, and so many masks from `first` on see each other, too: a draft in one call.
+    """The causal rule, under which `masks` positions from `first` on also see each other: a draft in one pass.
 
-    Before the masks this is causal, so that keys and values of written text serve both rules.
+    Before the masks the rule is causal, so that cached keys and values of the text serve both rules.
 
       p w w w
     p x . . .
@@ -76,9 +76,9 @@ def drafting(first_B11: Tensor | int, masks: int) -> AttentionRule:
 
 
 def blockwise(start: int, block: int) -> AttentionRule:
-    """The prompt sees itself; a block of so many sees everything up to its own end (Arriola et al., 2025).
+    """The prompt sees itself; a block of `block` positions sees everything up to its own end (Arriola et al., 2025).
 
-    Blocks of one make it prefix(start), one block over all that is written prompt_apart(start).
+    Blocks of one are equivalent to prefix(start), a single block over the whole text to prompt_apart(start).
 
       p w w w
     p x . . .

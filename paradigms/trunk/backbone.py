@@ -1,7 +1,8 @@
-"""The one transformer every paradigm shares; only the attention rule it is given differs.
+"""The transformer that all paradigms share; they differ only in the attention rule that they pass to it.
 
-Pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary positions (Su et al., 2021), SwiGLU (Shazeer, 2020), tied
-embeddings. Residual branches start at zero, so that at first every layer is the identity (Zhang et al., 2019).
+It has pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary position embeddings (Su et al., 2021), SwiGLU (Shazeer,
+2020) and tied embeddings. Residual branches start at zero, so that every layer is initially the identity (Zhang et al.,
+2019).
 """
 
 from typing import NamedTuple
@@ -15,9 +16,9 @@ from paradigms.trunk.cache import Cache
 
 
 class Late(NamedTuple):
-    """Who passes which layers: a call's first `read` queries all of them, the others only those from `layer` on.
+    """Which layers a query passes: the first `read` queries of a pass take all, the others only those from `layer` on.
 
-    Those that are read are the text's first positions, all in this call, and below `layer` they see each other alone.
+    The `read` queries are the text's first positions, all of them in this pass; below `layer` they see only each other.
     """
 
     read: int
@@ -25,13 +26,13 @@ class Late(NamedTuple):
 
 
 def rotate(x_BNQD: Tensor, cos_BQD: Tensor, sin_BQD: Tensor) -> Tensor:
-    """Turns the halves of every head's vector against each other by an angle that grows with position."""
+    """Rotary embedding: rotates the two halves of every head's vector by an angle that grows with the position."""
     left, right = x_BNQD.chunk(2, dim=-1)
     return x_BNQD * cos_BQD[:, None] + torch.cat((-right, left), dim=-1) * sin_BQD[:, None]
 
 
 class Layer(nn.Module):
-    """Attention and SwiGLU, each behind a norm and added to the stream."""
+    """Self-attention and SwiGLU, each after a norm and added to the residual stream."""
 
     def __init__(self, width: int, heads: int, hidden: int):
         super().__init__()
@@ -68,10 +69,10 @@ class Layer(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Token ids in, logits out.
+    """The transformer from token ids to logits.
 
-    embedding: the deviation with which embeddings begin. Tied, they make first logits of deviation embedding x
-    sqrt(width): with a vocabulary of thousands, much of a short training goes into taking large ones back.
+    embedding: initial standard deviation of the embeddings. As they are tied, initial logits have the deviation
+    embedding x sqrt(width); with a vocabulary of thousands, much of a short training is spent on reducing large ones.
     """
 
     def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int, embedding: float = 0.5):
@@ -81,13 +82,13 @@ class Backbone(nn.Module):
         if embedding <= 0:
             raise ValueError(f"embedding={embedding}: must be above 0")
         self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
-        unset = torch.empty(vocabulary_size, width)  # see initialise; a draw on the meta device imports all of dynamo
+        unset = torch.empty(vocabulary_size, width)  # see initialise; sampling on the meta device imports all of dynamo
         self.embed = nn.Embedding.from_pretrained(unset, freeze=False)
         self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Embeddings with their deviation, branch outputs 0, everything else 1/sqrt(inputs)."""
+        """Samples matrices with deviation 1/sqrt(inputs), embeddings with their own; norms are 1, branch outputs 0."""
         with torch.no_grad():
             for name, weight in self.named_parameters():
                 if weight.dim() == 1:
@@ -99,7 +100,7 @@ class Backbone(nn.Module):
                     weight.normal_(0, deviation, generator=generator)
 
     def cache(self, rows: int, positions: int, layers: int | None = None) -> Cache:
-        """Of the last so many layers, by default of all."""
+        """An empty key-value cache for the last `layers` layers, by default for all."""
         layers = len(self.layers) if layers is None else layers
         return Cache(self.embed.weight, layers, rows, self.heads, positions, self.width // self.heads)
 
@@ -117,16 +118,16 @@ class Backbone(nn.Module):
     ) -> Tensor:
         """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted.
 
-        ids_BQ: the tokens read in this call.  pad_BL: True where nothing stands; its width is how far keys reach.
-        at_BQ: the positions of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
-        place_BQ: where in the text they stand, by default at_BQ; two tokens may stand at one place.
-        cache: keys and values of earlier calls; those of this call are written into it.
+        ids_BQ: the tokens read in this pass.  pad_BL: True at padding; its width is the number of key columns.
+        at_BQ: the columns of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
+        place_BQ: their positions for the rotary embedding, by default at_BQ; two tokens may share a position.
+        cache: keys and values of earlier passes; those of this pass are written into it.
         late: which queries pass only the last layers, by default none; a cache then needs no other layers.
         """
         if at_BQ is None:
             at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
         query_BQ1, key_11L = at_BQ[:, :, None], torch.arange(pad_BL.shape[1], device=ids_BQ.device)[None, None]
-        # every position sees itself, or padding would have nothing to attend to
+        # every position sees itself, because padding would otherwise have no key to attend to
         sees_B1QL = (rule(query_BQ1, key_11L) & ~pad_BL[:, None] | (key_11L == query_BQ1))[:, None]
         x_BQD = self.embed(ids_BQ)
         half = self.width // self.heads // 2
@@ -145,7 +146,7 @@ class Backbone(nn.Module):
         return F.linear(self.norm(x_BQD), self.embed.weight)
 
     def below(self, entry: int, x_BQD: Tensor, turn: tuple[Tensor, Tensor], sees_B1QL: Tensor, at_BQ: Tensor) -> Tensor:
-        """The text's first Q positions, by themselves, through the layers before number `entry`."""
+        """Passes the text's first Q positions, which see only each other, through the layers before number `entry`."""
         Q = x_BQD.shape[1]
         cos_BQD, sin_BQD = turn
         for layer in list(self.layers)[:entry]:
@@ -153,7 +154,7 @@ class Backbone(nn.Module):
         return x_BQD
 
     def flops(self, batch: int, queries: int, keys: int, wanted: int, late: Late | None = None) -> int:
-        """Floating-point operations of one forward call's matrix products, a multiply and an add counted as two."""
+        """Floating-point operations of the matrix products of one forward pass, where a multiply-add counts as two."""
         D, (read, entry) = self.width, late or (0, 0)
         entered = len(self.layers) - entry
         matrices = 2 * batch * (queries * entered + read * entry) * (4 * D * D + 3 * D * self.hidden)
@@ -161,7 +162,7 @@ class Backbone(nn.Module):
         return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings
 
     def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool, late: Late | None = None) -> int:
-        """The least that one forward call moves: its weights; of a cache what is read and what is written."""
+        """The minimum of bytes that one forward pass moves: its weights and the cache entries it reads and writes."""
         read, entry = late or (0, 0)
         unused = [] if read else list(self.layers)[:entry]
         weights = sum(weight.nbytes for weight in self.parameters())

@@ -1,4 +1,4 @@
-"""The key-value cache: allocated once for a canvas, written in place, shrunk when rows finish."""
+"""The key-value cache: allocated once per canvas, written in place, shrunk when rows finish."""
 
 from torch import Tensor
 

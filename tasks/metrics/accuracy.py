@@ -1,12 +1,12 @@
-"""The share of right answers, and of what is a sentence, can happen, and fits what was told before."""
+"""The share of texts that are right, by the task's verifier or by comparison with references, and parts of it."""
 
 from collections.abc import Sequence
 
-from tasks.metrics.base import Mean
+from tasks.metrics.base import ByTask, Mean
 
 
 class Accuracy(Mean):
-    """right / all. A task with many right answers brings its own verifier; on plain text, equal to a reference."""
+    """Right texts / texts. A task brings its own verifier; without one, a text is right if it equals a reference."""
 
     name = "accuracy"
 
@@ -15,42 +15,42 @@ class Accuracy(Mean):
 
 
 class ExactMatch(Accuracy):
-    """Texts equal to one of their references / all (Rajpurkar et al., 2016), letter by letter."""
+    """Texts that equal one of their references, character by character / texts (Rajpurkar et al., 2016)."""
 
     name = "exact_match"
 
 
-class Consistent(Accuracy):
-    """Sentences that can happen or are true, in the world as told so far / all; the impossible change nothing."""
+class Consistent(ByTask):
+    """Sentences that are possible or true in the world described so far / sentences; impossible ones change nothing."""
 
     name = "consistent"
 
 
-class Ending(Accuracy):
-    """Texts whose last sentence is true in the world that they themselves have told / all."""
+class Ending(ByTask):
+    """Texts whose last sentence is true in the world that they describe / texts."""
 
     name = "ending"
 
 
 class EndingUnmoved(Ending):
-    """The same of endings about a thing that no sentence has moved: it is where the beginning put it."""
+    """True endings / endings about a thing that no event has moved: it is where the opening placed it."""
 
     name = "ending_unmoved"
 
 
 class EndingNear(Ending):
-    """The same of endings about a thing last moved at most two sentences before the ending."""
+    """True endings / endings about a thing last moved at most two sentences before the ending."""
 
     name = "ending_near"
 
 
 class EndingFar(Ending):
-    """The same of endings about a thing last moved more than two sentences before the ending."""
+    """True endings / endings about a thing last moved more than two sentences before the ending."""
 
     name = "ending_far"
 
 
-class Grammatical(Accuracy):
-    """Of a language's sentences / all, as the task's parser says; whether they are true is another matter."""
+class Grammatical(ByTask):
+    """Texts that the task's parser accepts / texts; whether they are true is not considered."""
 
     name = "grammatical"

@@ -1,4 +1,4 @@
-"""Our metrics behind the interface of Hugging Face `evaluate`: compute(predictions=..., references=...)."""
+"""The metrics of this package behind the interface of Hugging Face `evaluate`."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from tasks.metrics.base import Metric
 
 
 def as_evaluate(metric: Metric) -> Any:
-    """An `evaluate.Metric` giving {name: value, "signature": ...}; references are lists of texts, one list an item.
+    """An `evaluate.Metric` whose compute(predictions=..., references=...) gives {name: value, "signature": ...}.
 
-    Imported only here and only when called: `evaluate` loads torch, and a report must not.
+    predictions: N texts.  references: N lists of texts, or of demands.
     """
     import datasets
-    import evaluate
+    import evaluate  # only when called, for it loads torch, which a report must not
 
     class Adapter(evaluate.Metric):
         def _info(self) -> evaluate.MetricInfo:

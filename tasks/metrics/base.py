@@ -1,4 +1,4 @@
-"""What a metric must say: how one text is judged, and how many texts are judged together."""
+"""The metric interface: the value of one text, and the value of a set of texts from sums over them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,58 +6,65 @@ from typing import ClassVar
 
 
 class Metric(ABC):
-    """A set's value is a function of sums over its items, so that it pools and bootstraps without the texts.
+    """A set's value is a function of sums over its texts, so that it can be pooled and bootstrapped without the texts.
 
-    None is the value of what has none: where the formula divides by nothing.
+    A value is None where it is undefined: where the formula divides by zero.
     """
 
     name: ClassVar[str]
+    """Unique and lower snake_case; records and tables use it."""
+
     unit: ClassVar[str]
+    """Of the value, as tables print it: share, BLEU, bits ..."""
+
     higher_is_better: ClassVar[bool | None]
-    """None where neither is: what is best is a number in between, as the data's own. No row is marked the best then."""
+    """None where neither direction is better, as where the best value is the reference's; no value is marked then."""
 
     pooled: ClassVar[bool]
-    """True where a set's value is not the mean of its items' values."""
+    """True where a set's value is not the mean of its texts' values."""
 
     beside_data: ClassVar[bool] = False
-    """True where the number says something only beside the same number of the data."""
+    """True where the value can only be interpreted beside the same metric of the references."""
 
     of_demands: ClassVar[bool] = False
-    """True where a text is compared with what it must say (Example.demands), not with other texts."""
+    """True where a text is compared with what it must express (Example.demands), not with reference texts."""
 
     of_sets: ClassVar[bool] = False
-    """True where a text's value depends on the texts beside it."""
+    """True where a text's value depends on the other texts of its set."""
+
+    sample: ClassVar[tuple[str, tuple[str, ...]]] = ("a dog runs over the bridge", ("a dog runs over the bridge",))
+    """A text, and the references (or demands) that it matches in full: the contract tests start from it."""
 
     @abstractmethod
     def item(self, text: str, references: Sequence[str]) -> float | None:
-        """One text's value."""
+        """The value of one text."""
 
     @abstractmethod
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
-        """What this text adds to the sums; only zeros where it has no value."""
+        """What one text adds to the sums: only zeros where it has no value, unless the metric is pooled."""
 
     @abstractmethod
     def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
-        """What each text of a set adds to the sums."""
+        """What each text of a set adds to the sums: one row a text, all of the same length."""
 
     @abstractmethod
     def value(self, sums: Sequence[float]) -> float | None:
-        """The value of a set of texts from the sums of their statistics."""
+        """The value of a set of texts, from the sums of their statistics."""
 
     @abstractmethod
     def signature(self) -> str:
-        """What pins the computation, as the underlying library names it; empty where the formula says all."""
+        """The versions and options that pin the computation; empty where the formula defines it."""
 
 
 class ByItem(Metric):
-    """What metrics share that judge each text by itself."""
+    """The shared part of metrics that score each text separately."""
 
     def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
         return [self.statistics(text, known) for text, known in zip(texts, references, strict=True)]
 
 
 class Mean(ByItem):
-    """Of these, metrics whose set value is the mean of what their items have."""
+    """The shared part of metrics whose set value is the mean of their texts' values, where these are defined."""
 
     unit = "share"
     higher_is_better = True
@@ -74,8 +81,15 @@ class Mean(ByItem):
         return ""
 
 
+class ByTask(Mean):
+    """The shared part of metrics that need more than the texts: only a task's `score` can compute their values."""
+
+    def item(self, text: str, references: Sequence[str]) -> None:
+        return None
+
+
 class BySet(Metric):
-    """What metrics share that judge a text among others."""
+    """The shared part of metrics that score a text among the others of its set."""
 
     of_sets = True
 

@@ -1,4 +1,4 @@
-"""How many of the concepts a sentence had to be made from are in it."""
+"""The share of the given concepts that a sentence contains."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,16 @@ from tasks.metrics.base import Mean
 
 
 class Coverage(Mean):
-    """Concepts of which a form is in the text / concepts (Lin et al., 2020), averaged over texts.
+    """Concepts of which the text contains a form / concepts (Lin et al., 2020), averaged over texts.
 
-    A word is a form of a concept where they share a lemma (simplemma) or a stem (Porter, 1980): the published program
-    asks spaCy for lemmas, which needs a model. People's own sentences for CommonGen's dev sets cover 99.9 %.
+    A word is a form of a concept if they share a lemma (simplemma) or a stem (Porter, 1980); the published program
+    takes lemmas from spaCy, which needs a model. The human references of CommonGen's dev set cover 99.9 %.
     """
 
     name = "coverage"
     of_demands = True
     beside_data = True
+    sample = ("Two dogs were running over the bridge.", ("bridge", "dog", "run"))
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
         said = {form for word in re.findall(r"\w+", text.lower()) for form in forms(word)}
@@ -32,7 +33,7 @@ class Coverage(Mean):
 
 @lru_cache(maxsize=1 << 16)
 def forms(word: str) -> frozenset[tuple[str, str]]:
-    from nltk.stem.porter import PorterStemmer  # a second that plain accuracies need not wait
+    from nltk.stem.porter import PorterStemmer  # takes a second to import
 
     return frozenset(
         {("lemma", word), ("lemma", simplemma.lemmatize(word, "en")), ("stem", PorterStemmer().stem(word))}

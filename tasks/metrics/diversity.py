@@ -1,4 +1,4 @@
-"""How different the texts of a set are from each other, and a text's words among themselves: beside real texts' own."""
+"""How much the texts of a set differ from each other, and the words of a text among themselves."""
 
 import math
 from collections import Counter
@@ -15,10 +15,10 @@ ORDERS = 4  # of BLEU
 
 
 class Distinct1(BySet):
-    """|distinct n-grams of a set's texts| / |their n-grams|, in words (Li et al., 2016).
+    """|distinct words of a set's texts| / |words| (Li et al., 2016).
 
-    An n-gram found c times in the set adds 1 / c at each of its places, so that the distinct ones are a sum over texts.
-    The larger the set the smaller the value: sets of other sizes are not to be compared.
+    An n-gram that occurs c times in the set adds 1 / c at each occurrence, so that the count of distinct ones is a sum
+    over texts. The value falls as the set grows: only sets of equal size are comparable.
     """
 
     name = "distinct_1"
@@ -42,17 +42,17 @@ class Distinct1(BySet):
 
 
 class Distinct2(Distinct1):
-    """The same of pairs of words."""
+    """|distinct bigrams of a set's texts| / |bigrams|, over words (Li et al., 2016)."""
 
     name = "distinct_2"
     order = 2
 
 
 class SelfBleu(BySet):
-    """Mean over texts of the BLEU of each with all others as references (Zhu et al., 2018): high where they are alike.
+    """Mean over texts of the BLEU of each with all others as references (Zhu et al., 2018); high for similar texts.
 
-    Sentence BLEU as sacrebleu's. What all others know of an n-gram is their highest count, so of every n-gram the two
-    highest counts are enough, and a set takes as long as it has words.
+    Sentence BLEU as in sacrebleu. The references matter only by their highest count of an n-gram, so that the two
+    highest counts of every n-gram are enough and the time is linear in the words of the set.
     """
 
     name = "self_bleu"
@@ -93,10 +93,10 @@ class SelfBleu(BySet):
 
 
 class UnigramEntropy(Mean):
-    """-sum of p log2 p over the words of a text, p a word's share of them, bits, averaged over texts.
+    """-sum of p log2 p over the distinct words of a text, p a word's share of its words; bits, averaged over texts.
 
-    Beside generative perplexity, which repeating oneself makes small (Zheng et al., 2024). It grows with length. No
-    value where there are no words.
+    To be read beside generative perplexity, which repetitive texts lower (Zheng et al., 2024). It grows with length.
+    None for a text without words.
     """
 
     name = "unigram_entropy"

@@ -1,6 +1,6 @@
-"""Metrics of the Hugging Face hub by their names: MAUVE, BERTScore, and any other that compares texts with references.
+"""Metrics of the Hugging Face hub, by name: MAUVE, BERTScore, and any other that compares texts with references.
 
-They are computed by their own code over whole sets of texts, so that most give a number without an interval.
+They are computed by their own code over whole sets of texts, so that most give one number without an interval.
 """
 
 import math
@@ -12,15 +12,13 @@ from importlib.util import find_spec
 from numbers import Real
 from typing import Any
 
-from tasks.corpus import first_cause, one_line, quiet
-
 
 @dataclass(frozen=True)
 class Known:
-    """A metric whose result can be read; more of it is better.
+    """A metric whose result has a known form and of which a higher value is better.
 
-    module, package: what has to be importable, and its name for pip.  result: where the value stands; by_item: it is a
-    list with a value for every text.
+    module, package: the module that must be importable, and the package that pip installs it from.  result: the key of
+    the value in the metric's result.  by_item: whether that value is a list, with one entry a text.
     """
 
     module: str
@@ -37,27 +35,29 @@ KNOWN = {
 
 
 def called(asked: str) -> str:
-    """A metric's own name: of mauve@main, somebody/mauve and a folder's path the last part."""
+    """The name of a metric: the last part of mauve@main, somebody/mauve or the path of a folder."""
     return asked.partition("@")[0].rstrip("/").rpartition("/")[2].removesuffix(".py")
 
 
 def check_extra(asked: Sequence[str], own: Sequence[str]) -> None:
-    """Raises ValueError, one line, where a metric cannot be loaded or is there already; `own` are the task's."""
+    """Raises ValueError, in one line, if a metric cannot be loaded or its name is taken; own: the task's metrics."""
     taken = list(own)
     for one in asked:
         if called(one) in taken:
-            raise ValueError(f"extra={one}: there is a metric {called(one)} already")
+            raise ValueError(f"extra={one}: a metric {called(one)} exists already")
         taken.append(called(one))
         load(one)
 
 
 @lru_cache
 def load(asked: str) -> Any:
-    """The `evaluate.Metric` of a name, a name@revision or a folder. Raises ValueError where it cannot be had."""
+    """The `evaluate.Metric` of a name, a name@revision or a folder. Raises ValueError if it is unavailable."""
     known = KNOWN.get(called(asked))
     if known is not None and find_spec(known.module) is None:
         raise ValueError(f"extra={asked}: needs the package {known.package}; pip install 'wordways[extras]'")
     import evaluate  # loads torch, which a report must not
+
+    from tasks.corpus import first_cause, one_line, quiet  # loads pyarrow
 
     quiet()
     name, _, revision = asked.partition("@")
@@ -65,7 +65,7 @@ def load(asked: str) -> Any:
         metric = evaluate.load(name, module_type="metric", revision=revision or None, keep_in_memory=True)
     except Exception as error:
         if isinstance(error.__context__, ConnectionError):
-            why = "the Hugging Face hub cannot be reached, and this machine keeps no copy; a folder with it will do"
+            why = "the Hugging Face hub cannot be reached and no local copy is cached; give the folder of one"
             raise ValueError(f"extra={asked}: {why}") from None
         raise ValueError(f"extra={asked}: cannot be loaded ({one_line(first_cause(error))})") from None
     if not forms_of(metric):
@@ -74,7 +74,7 @@ def load(asked: str) -> Any:
 
 
 def forms_of(metric: Any) -> list[bool]:
-    """The forms in which it takes texts and references: True where a text may have several."""
+    """The forms of input that a metric accepts, True for each in which a text may have several references."""
     import datasets
 
     shapes = metric.features if isinstance(metric.features, list) else [metric.features]
@@ -92,10 +92,10 @@ def extra_scores(
     strata: Mapping[str, Sequence[int]],
     language: str,
 ) -> dict[str, dict[str, Any]]:
-    """The metric as records keep scores: values by item, or one of all texts and one of each stratum.
+    """The metric in the form of a record's scores: a value for every text, or one for all texts and one a stratum.
 
-    strata: where their texts stand.  A metric that takes one reference a text gets the first.  Raises ValueError where
-    the result holds no number.
+    strata: the indices of each stratum's texts.  A metric that takes one reference a text gets the first.  Raises
+    ValueError if the result contains no number.
     """
     name, metric = called(asked), load(asked)
     known = KNOWN.get(name)
@@ -120,7 +120,7 @@ def extra_scores(
     apart = {stratum: numbers(compute(places), name) for stratum, places in strata.items()}
     whole = next(iter(apart.values())) if len(apart) == 1 else numbers(compute(range(len(texts))), name)
     if not whole:
-        raise ValueError(f"extra={asked}: its result holds no number")
+        raise ValueError(f"extra={asked}: its result contains no number")
     return {
         key: entry | {"value": value, "strata": {stratum: found.get(key) for stratum, found in apart.items()}}
         for key, value in whole.items()
@@ -129,12 +129,12 @@ def extra_scores(
 
 
 def settings_of(name: str, language: str) -> dict[str, Any]:
-    """What is to be said beside the texts."""
+    """The arguments that a metric needs beside the texts."""
     return {"mauve": {"verbose": False}, "bertscore": {"lang": language}}.get(name, {})
 
 
 def numbers(found: Mapping[str, Any], name: str) -> dict[str, float | None]:
-    """Every number of a result, as <metric>_<key>, or <metric> where that is the key."""
+    """Every number of a result, under the name <metric>_<key>, or <metric> where the key equals it."""
     return {
         name if key == name else f"{name}_{key}": finite(value)
         for key, value in found.items()
@@ -143,5 +143,5 @@ def numbers(found: Mapping[str, Any], name: str) -> dict[str, float | None]:
 
 
 def finite(value: Real) -> float | None:
-    """None for what JSON has no number for."""
+    """The number, or None where JSON cannot represent it."""
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What a language model makes of texts: its nats are summed elsewhere, the formulas stand here."""
+"""Scores of texts by a judge language model, whose NLL is summed elsewhere; this file holds the formulas."""
 
 import math
 from abc import ABC, abstractmethod
@@ -7,20 +7,20 @@ from typing import ClassVar
 
 
 class Judged(ABC):
-    """A set's value is a function of two sums over its texts: a judge's nats, and tokens."""
+    """A set's value is a function of two sums over its texts: the judge's NLL in nats, and tokens."""
 
     name: ClassVar[str]
     unit: ClassVar[str]
 
     @abstractmethod
     def value(self, sums: Sequence[float]) -> float | None:
-        """The value of a set of texts; None without a token."""
+        """The value of a set of texts from [nats, tokens]; None without tokens."""
 
 
 class GenerativePerplexity(Judged):
-    """exp(nats / tokens) of texts given their prompts, under a named judge.
+    """exp(nats / tokens) of texts given their prompts, under a named judge LM.
 
-    A text that repeats itself has a small one: to be read beside entropy, and beside the references' own.
+    Repetitive texts have a low one: to be read beside the entropy and the references' own value.
     """
 
     name = "generative_perplexity"
@@ -31,7 +31,7 @@ class GenerativePerplexity(Judged):
 
 
 class Seam(Judged):
-    """nats / tokens of the first few tokens behind a seam, given all before it: does what was written join on?"""
+    """Boundary NLL: nats / tokens of the first few tokens after a boundary, given everything before it."""
 
     unit = "nats/token"
 
@@ -40,13 +40,13 @@ class Seam(Judged):
 
 
 class LeftSeam(Seam):
-    """Of a text's own first tokens, behind its prompt."""
+    """Boundary NLL (left): nats / tokens of the text's first tokens, given the prompt."""
 
     name = "left_seam"
 
 
 class RightSeam(Seam):
-    """Of the suffix's first tokens, behind prompt and text."""
+    """Boundary NLL (right): nats / tokens of the suffix's first tokens, given prompt and text."""
 
     name = "right_seam"
 

@@ -1,4 +1,4 @@
-"""How much of a reference a text repeats, as the reference libraries compute it."""
+"""Overlap of a text with its references, computed by the reference libraries."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from tasks.metrics.base import ByItem, Mean
 class Bleu(ByItem):
     """BP * exp(mean over n = 1..4 of log precision_n), 0 to 100 (Papineni et al., 2002; Post, 2018).
 
-    A single text's value smooths and takes only the orders it has; a set's value is corpus BLEU.
+    A set's value is corpus BLEU; a single text's is smoothed and uses only the n-gram orders that the text has.
     """
 
     name = "bleu"
@@ -25,7 +25,7 @@ class Bleu(ByItem):
         return BLEU(effective_order=True).sentence_score(text, references).score
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
-        """[text length, reference length, 4 counts of matches, 4 counts of n-grams]"""
+        """[text length, reference length, matches for n = 1..4, n-grams for n = 1..4]"""
         score = BLEU().corpus_score([text], [[reference] for reference in references])
         return [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
@@ -49,7 +49,7 @@ class Chrf(ByItem):
         return CHRF().sentence_score(text, references).score
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
-        """For each order: n-grams of the text, of the reference, in both."""
+        """For each n = 1..6: n-grams of the text, of the reference, and of both."""
         return [float(count) for count in CHRF()._extract_corpus_statistics([text], [[r] for r in references])[0]]
 
     def value(self, sums: Sequence[float]) -> float | None:
@@ -60,7 +60,7 @@ class Chrf(ByItem):
 
 
 class LengthRatio(ByItem):
-    """Words of the texts / words of the reference closest in length, over the set, as sacrebleu counts for BLEU."""
+    """Words of the texts / words of the references closest in length, over the set, as sacrebleu counts for BLEU."""
 
     name = "length_ratio"
     unit = "ratio"
@@ -81,16 +81,16 @@ class LengthRatio(ByItem):
 
 
 class RougeL(Mean):
-    """2 LCS / (m + n) of the longest common subsequence of m and n words, best reference (Lin, 2004), as rouge-score.
+    """2 LCS / (m + n), LCS the longest common subsequence of m and n words, of the best reference (Lin, 2004).
 
-    Words are runs of a-z and 0-9, case ignored, not stemmed: made for English. No value where there are none to count.
-    It barely reacts to words repeated or out of place: not to be used for how well parallel decoding works.
+    Computed by rouge-score: words are runs of a-z and 0-9, lower-cased and not stemmed, as made for English. None where
+    there are no words. It hardly reacts to repeated or displaced words, so that it cannot rate parallel decoding.
     """
 
     name = "rouge_l"
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
-        from rouge_score.rouge_scorer import RougeScorer  # a second, most of it nltk's
+        from rouge_score.rouge_scorer import RougeScorer  # takes a second to import, most of it nltk
         from rouge_score.tokenize import tokenize
 
         if not any(tokenize(one, None) for one in (text, *references)):
@@ -102,9 +102,9 @@ class RougeL(Mean):
 
 
 class EditSimilarity(Mean):
-    """1 - Levenshtein distance / length of the longer, in characters, best reference (as rapidfuzz).
+    """1 - Levenshtein distance / length of the longer text, in characters, of the best reference; by rapidfuzz.
 
-    No value where both are empty.
+    None where both are empty.
     """
 
     name = "edit_similarity"
@@ -115,5 +115,5 @@ class EditSimilarity(Mean):
 
 
 def signature_of(metric: BLEU | CHRF) -> str:
-    metric.corpus_score(["a"], [["a"]])  # the number of references enters the signature only once something is scored
+    metric.corpus_score(["a"], [["a"]])  # the signature has the number of references only after scoring
     return str(metric.get_signature())

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import Mean
 
 
-class SeqRep4(Accuracy):
-    """1 - |distinct 4-grams| / |4-grams| of words (Welleck et al., 2020); a text of fewer than 4 words repeats nothing.
+class SeqRep4(Mean):
+    """1 - |distinct 4-grams| / |4-grams| over words (Welleck et al., 2020); 0 for texts of fewer than 4 words.
 
-    A number to be read beside the real texts' own.
+    To be compared with the value of the references.
     """
 
     name = "seq_rep_4"

@@ -1,28 +1,28 @@
-"""What a revision mends and what it spoils, token by token."""
+"""What revising a draft corrects and what it corrupts, token by token."""
 
-from tasks.metrics.accuracy import Accuracy
+from tasks.metrics.base import ByTask
 
 
-class FixRate(Accuracy):
-    """Tokens right afterwards / tokens wrong before."""
+class FixRate(ByTask):
+    """Wrong tokens of the draft that the revision corrects / wrong tokens of the draft."""
 
     name = "fix_rate"
 
 
-class BreakRate(Accuracy):
-    """Tokens wrong afterwards / tokens right before."""
+class BreakRate(ByTask):
+    """Right tokens of the draft that the revision corrupts / right tokens of the draft."""
 
     name = "break_rate"
     higher_is_better = False
 
 
-class NetGain(Accuracy):
-    """(Tokens fixed - tokens broken) / tokens."""
+class NetGain(ByTask):
+    """(Corrected tokens - corrupted tokens) / tokens, averaged over texts."""
 
     name = "net_gain"
 
 
-class DraftAccuracy(Accuracy):
-    """Accuracy before anything was revised."""
+class DraftAccuracy(ByTask):
+    """Right drafts / drafts: the accuracy before revision."""
 
     name = "draft_accuracy"

@@ -1,4 +1,4 @@
-"""How many of the slots of a meaning representation a text gets wrong: E2E's restaurants."""
+"""The share of the slots of a meaning representation that a text gets wrong, for the restaurants of E2E."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ RATING = (
 )
 STARS = r"[ -]*(?:out (?:of )?(?:5|five)(?:[ -]*stars?)?|of 5|/ ?5|stars?)"
 
-# What people say for a value; a word for a price or a rating also says the number it stands for, and the other way.
+# Expressions of each value; a price or rating in words also expresses the number that it stands for, and vice versa.
 SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "eatType": {
         "restaurant": ("restaurant", "bistro", "diner", "eatery", "dining", "food", "place"),
@@ -111,15 +111,15 @@ ALIKE = {
     "less than £20": "cheap", "£20-25": "moderate", "more than £30": "high",
     "1 out of 5": "low", "3 out of 5": "average", "5 out of 5": "high",
 }  # fmt: skip
-UNSAID = {"eatType": "restaurant"}  # said of every place that serves food: never too much
+UNSAID = {"eatType": "restaurant"}  # true of every place that serves food, so never an error
 
 
 class SlotErrorRate(ByItem):
-    """(missing + wrong + added slots) / slots demanded, over the set (Wen et al., 2015), E2E's slots found by pattern.
+    """(missing + wrong + added slots) / slots demanded, over the set (Wen et al., 2015), slots of E2E found by pattern.
 
-    Names are looked for as they are, values by what people say for them: approximate, so to be read beside the
-    references' own rate, which holds people's own faults (8 % in E2E's dev set, 9 % in its test set by these patterns).
-    A demand is written "slot[value]".
+    Names are matched literally and values by patterns of their usual expressions. This is approximate: to be read
+    beside the references' own rate, which includes annotators' errors (8 % in E2E's dev set, 9 % in its test set).
+    A demand has the form "slot[value]"; `item` raises ValueError for any other.
     """
 
     name = "slot_error_rate"
@@ -128,6 +128,7 @@ class SlotErrorRate(ByItem):
     pooled = True
     of_demands = True
     beside_data = True
+    sample = ("The Eagle is a cheap pub.", ("name[The Eagle]", "eatType[pub]", "priceRange[cheap]"))
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
         return self.value(self.statistics(text, references))
@@ -139,11 +140,11 @@ class SlotErrorRate(ByItem):
         text = plain(text)
         errors = sum(name not in text for name in names)
         for name in names:
-            text = text.replace(name, "")  # "The Golden Curry" says nothing about the food
+            text = text.replace(name, "")  # "The Golden Curry" is no statement about the food
         for slot, sayings in SAYINGS.items():
             wanted = demanded.pop(slot, None)
             errors += wrong(said(text, sayings), wanted and ALIKE.get(wanted, wanted), UNSAID.get(slot))
-        return [float(errors + len(demanded)), float(len(references))]  # what is left nobody knows how to say
+        return [float(errors + len(demanded)), float(len(references))]  # slots without patterns count as missing
 
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
@@ -153,21 +154,21 @@ class SlotErrorRate(ByItem):
 
 
 def slot_and_value(demand: str) -> tuple[str, str]:
-    """Raises ValueError where it is not written "slot[value]"."""
+    """The two parts of "slot[value]". Raises ValueError for any other form."""
     found = re.fullmatch(r"\s*([\w ]+?)\s*\[(.*)\]\s*", demand)
     if found is None:
-        raise ValueError(f"{demand!r}: must be written slot[value]")
+        raise ValueError(f"{demand!r}: must have the form slot[value]")
     return found[1], found[2]
 
 
 def plain(text: str) -> str:
-    """Small letters without accents."""
+    """The text in lower case, without accents."""
     letters = unicodedata.normalize("NFKD", text.lower().replace("\u2019", "'"))
     return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
 
 
 def said(text: str, sayings: dict[str, tuple[str, ...]]) -> set[str]:
-    """The values a text gives a slot; each value's patterns see what those before it left."""
+    """The values that a text gives a slot; the patterns of a value see only what earlier values have not matched."""
     found = set()
     for value, patterns in sayings.items():
         left = re.sub("|".join(patterns), " ", text)
@@ -178,7 +179,7 @@ def said(text: str, sayings: dict[str, tuple[str, ...]]) -> set[str]:
 
 
 def wrong(values: set[str], wanted: str | None, unsaid: str | None) -> int:
-    """Errors in one slot: what is wanted is missing, and anything else that is said, once."""
+    """Errors in one slot, 0 or 1: the demanded value is missing, or another one is stated."""
     others = values - {wanted, unsaid}
     missing = wanted is not None and wanted not in values
     return int(missing or bool(others))

@@ -13,34 +13,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 from wordways.command import interruptible
 from wordways.record import ARCHIVE, Record, canonical, holds_records, pack, read_records, write_atomically
+from wordways.report.answers import oracle_table
 from wordways.report.card import model_index
 from wordways.report.compare import compare
-from wordways.report.contrasts import contrast_table, marked
-from wordways.report.efficiency import efficiency_table
 from wordways.report.escape import in_markdown, one_line
 from wordways.report.folder import rebuilt
+from wordways.report.kinds import kinds
+from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines, strangers
 from wordways.report.page.build import page_of
 from wordways.report.rows import rows_of
 from wordways.report.signature import signature
-from wordways.report.tables import (
-    Table,
-    budget_table,
-    data_frame,
-    law_table,
-    likelihood_table,
-    metrics_table,
-    missing_lines,
-    oracle_table,
-    quality_table,
-    speed_table,
-)
-from wordways.report.tradeoffs import tradeoff_table
 
 if TYPE_CHECKING:
     from wordways.report.style import Columns
-
-PAGE = 100  # lines
 
 
 def write_report(results: Path, columns: "Columns" = 2) -> str:
@@ -63,19 +49,12 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     rows, shown, page, by_task = rows_of(records), [], [f"# {in_markdown(name)}", ""], {}
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        made = [marked(quality_table(group), group), speed_table(group), tradeoff_table(group), contrast_table(group)]
-        made += [
-            metrics_table(group),
-            likelihood_table(group),
-            law_table(group),
-            budget_table(group),
-            efficiency_table(group),
-        ]
+        made = [kind.table(group) for kind in kinds("tables")]
         tables = [replace(table, signature=signature(group)) for table in made if table is not None]
         by_task[task] = tables
         shown += [table.plain() for table in tables[:2]]
         for table in tables:
-            save_table(table, folder)
+            table.save(folder)
             page.append(table.markdown())
         page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder, columns).items()]
     page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder, columns).items()]
@@ -88,7 +67,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     if lines:
         table = replace(oracle_table(lines), signature=signature(rows))
         oracles = (table, lines)
-        save_table(table, folder)
+        table.save(folder)
         page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
         write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
@@ -102,12 +81,14 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     return [*shown, *missing]
 
 
-def save_table(table: Table, folder: Path) -> None:
-    """As Markdown, as CSV, and as LaTeX where it fits on a page."""
-    write_atomically(folder / f"{table.name}.md", table.markdown())
-    if len(table.frame) <= PAGE:
-        write_atomically(folder / f"{table.name}.tex", table.latex())
-    write_atomically(folder / f"{table.name}.csv", table.frame.to_csv(index=False))
+def missing_lines(records: Sequence[Record]) -> list[str]:
+    """A line for every run without numbers, with its reason."""
+    return [
+        f"{record.status}: {record.config['preset']}, seed {record.config['seed']}: "
+        f"{record.reason.strip().splitlines()[-1]}"
+        for record in records
+        if record.status != "ok"
+    ]
 
 
 def main() -> None:
@@ -124,6 +105,9 @@ def main() -> None:
         "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
     )
     parser.add_argument("--pack", action="store_true", help=f"move the records into {ARCHIVE}, a hundredth of the size")
+    parser.add_argument(
+        "--migrate", action="store_true", help="rewrite records of schema 1 under their names of schema 2"
+    )
     arguments = parser.parse_args()
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
@@ -145,6 +129,10 @@ def answer(asked: argparse.Namespace) -> list[str]:
         return [write_comparison(folder, other[0], asked.out)]
     if asked.pack:
         return [str(pack(folder))]
+    if asked.migrate:
+        from wordways.migrate import migrate  # composes every preset, which no report needs
+
+        return [migrate(folder)]
     if asked.oracles:
         return [json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0])]
     return [write_report(folder, asked.columns)]

@@ -1,6 +1,6 @@
-"""What textbooks say of each way of writing, beside what was measured: it holds, it does not, or nobody can tell yet.
+"""Textbook claims about paradigms beside measurements: supported, contradicted, or undecided.
 
-conf/claims.yaml declares every claim: sentence, measure, task, rows, and the rule that decides.
+conf/claims.yaml declares every claim: sentence, measure, task, configurations, and the rule that decides it.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from scipy import stats
 
 from wordways import CONF
 from wordways.command import interruptible
+from wordways.labels import flatten, phrase, titled
 from wordways.names import kind
 from wordways.record import holds_records, read_records
 from wordways.report import derive, likelihoods
-from wordways.report.build import save_table
 from wordways.report.contrasts import contrast_of
-from wordways.report.rows import Row, flatten, rows_of, told
+from wordways.report.rows import Row, rows_of
 from wordways.report.signature import signature
 from wordways.report.stats import LEVEL, Interval, mean
-from wordways.report.tables import Table
+from wordways.report.table import Table
 
 DECLARED = CONF / "claims.yaml"
 RULES: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt}
@@ -44,7 +44,7 @@ def latency_exponent(row: Row) -> Interval | None:
 
 
 def beyond_data(row: Row, metric: str, stratum: str) -> Interval | None:
-    """A metric of the texts minus that of the references, paired by item."""
+    """A metric of the generated texts minus that of the references, paired by item."""
     entry = row.first().scores.get(metric, {})
     if "data" not in entry:
         return None
@@ -67,7 +67,7 @@ OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {
 
 
 def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
-    """What a claim asks for: of a row; of a row minus another (against); or over another (over)."""
+    """The number a claim is about: of a configuration; minus another's (against); or divided by another's (over)."""
     row = row_of(rows, asked["task"], asked["row"])
     other = row_of(rows, asked["task"], asked.get("against") or asked.get("over") or asked["row"])
     if row is None or other is None:
@@ -86,25 +86,24 @@ def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
 
 
 def ratio(a: Interval, b: Interval) -> Interval:
-    """Of two positive numbers; from the ends that are furthest apart, so wider than 95 %."""
+    """The ratio of two positive numbers; its interval is that of the furthest ends, and so is wider than 95 %."""
     return Interval(a.value / b.value, a.low / b.high, a.high / b.low, f"ratio of {a.method}", a.n)
 
 
 def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapping[str, Any]) -> Row | None:
-    """The row of a preset, or of a preset with these settings. Raises ValueError where several are."""
-    tasks, presets = ({"name": x} if isinstance(x, str) else dict(x) for x in (task, asked))
-    names = tasks.pop("name"), presets.pop("name")
+    """The configuration of a preset, or of a preset with these settings. Raises ValueError where several match."""
+    (name, tasks), (preset, presets) = declared_of(task), declared_of(asked)
     found = [
         row
         for row in rows
-        if (kind(row.first().config["task"]), row.first().config["preset"]) == names
+        if (kind(row.first().config["task"]), row.first().config["preset"]) == (name, preset)
         and holds(row.first().config["task"], tasks)
         and holds(row.first().config, presets)
     ]
     if len(found) > 1:
         labels = ", ".join(row.label for row in found)
         raise ValueError(
-            f"{names[0]}, {names[1]}: several rows are meant, {labels}; conf/claims.yaml must name more settings"
+            f"{name}, {preset}: several configurations match ({labels}); conf/claims.yaml must name more settings"
         )
     return found[0] if found else None
 
@@ -115,7 +114,7 @@ def holds(node: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
 
 
 def verdict(interval: Interval, rule: str) -> str:
-    """By the whole interval: on one side of the rule's number, on the other, or across it."""
+    """By the whole interval: on the claimed side of the rule's number, on the other side, or across it."""
     sign, number = rule.split()
     sides = {RULES[sign](end, float(number)) for end in (interval.low, interval.high)}
     return "undecided" if len(sides) > 1 else "holds" if sides.pop() else "does not hold"
@@ -130,25 +129,23 @@ def claims_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]])
         frame.append(
             {
                 "": name.replace("_", " "),
-                "the textbook says": asked["sentence"],
+                "claim": asked["sentence"],
                 "measure": asked["measure"] + (f", {asked['stratum']}" if "stratum" in asked else ""),
-                "task": shown(asked["task"]),
-                "of": shown(asked["row"]) + (pair + shown(other) if other else ""),
+                "task": shown(rows, asked["task"]),
+                "of": spoken_row(rows, asked, asked["row"]) + (pair + spoken_row(rows, asked, other) if other else ""),
                 "measured": "not measured" if interval is None else with_ends(interval),
                 "rule": asked["rule"],
                 "verdict": "–" if interval is None else verdict(interval, asked["rule"]),
             }
         )
         methods |= set() if interval is None else {interval.method}
-    note = (
-        "In brackets 95 % intervals. A claim holds where its whole interval is on the rule's side of the number. "
-        f"Methods: {'; '.join(sorted(methods))}."
-    )
-    return Table("claims", "Claims", note, pd.DataFrame(frame))
+    note = "95 % intervals in brackets. A claim holds where the whole interval is on the rule's side of the number."
+    details = f"Methods: {'; '.join(sorted(methods))}."
+    return Table("claims", "Claims", note, pd.DataFrame(frame), "", details)
 
 
 def claims_of(rows: Sequence[Row]) -> list[Table]:
-    """The claims that these rows alone can decide; none where it is not clear which rows are meant."""
+    """The claims that these configurations alone can decide; none where a claim matches several of them."""
     try:
         table = claims_table(rows, yaml.safe_load(DECLARED.read_text())["claims"])
     except ValueError:
@@ -158,7 +155,7 @@ def claims_of(rows: Sequence[Row]) -> list[Table]:
 
 
 def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The comparison as it is printed everywhere, a number beside every adjective."""
+    """The textbook comparison, a measurement beside every adjective."""
     frame = []
     for name, entry in declared.items():
         cells = {"": name}
@@ -168,16 +165,34 @@ def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]
             )
             cells[paradigm] = f"{asked['says']}: " + ("not measured" if interval is None else with_ends(interval))
         frame.append(cells | {"measure": entry["reads"]})
-    note = "Adjectives as textbooks have them; beside them what was measured, in brackets 95 % intervals."
-    return Table("textbook", "The textbook's comparison", note, pd.DataFrame(frame))
+    note = "The adjectives of textbooks, each beside a measurement; 95 % intervals in brackets."
+    return Table("textbook", "The textbook comparison, measured", note, pd.DataFrame(frame))
 
 
-def shown(asked: str | Mapping[str, Any]) -> str:
-    """The preset or task and the settings that single it out; of a class its name."""
-    if isinstance(asked, str):
-        return asked
-    settings = (told(path, str(value)) for path, value in asked.items() if path not in ("name", "_target_"))
-    return " ".join([asked["name"], *settings])
+def shown(rows: Sequence[Row], task: str | Mapping[str, Any]) -> str:
+    """A task as tables call it; where it was not measured, by its name and settings."""
+    name, settings = declared_of(task)
+    found = {
+        row.title
+        for row in rows
+        if kind(row.first().config["task"]) == name and holds(row.first().config["task"], settings)
+    }
+    return found.pop() if len(found) == 1 else titled(name.replace("_", " "), phrases(settings))
+
+
+def spoken_row(rows: Sequence[Row], asked: Mapping[str, Any], row: str | Mapping[str, Any]) -> str:
+    """A configuration as tables call it; where it was not measured, by its preset and settings."""
+    found, (name, settings) = row_of(rows, asked["task"], row), declared_of(row)
+    return titled(name.replace("_", " "), phrases(settings)) if found is None else found.label
+
+
+def declared_of(asked: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    settings = {} if isinstance(asked, str) else dict(asked)
+    return (asked if isinstance(asked, str) else settings.pop("name")), settings
+
+
+def phrases(settings: Mapping[str, Any]) -> list[str]:
+    return [phrase(path, str(value)) for path, value in settings.items()]
 
 
 def with_ends(interval: Interval) -> str:
@@ -187,19 +202,21 @@ def with_ends(interval: Interval) -> str:
 def main() -> None:
     """The `wordways-claims` command."""
     parser = argparse.ArgumentParser(prog="wordways-claims", description=__doc__)
-    parser.add_argument("results", type=Path, nargs="+", help="results folders, each holding cells/")
-    parser.add_argument("--out", type=Path, default=Path("results/claims"), help="where the tables go")
+    parser.add_argument(
+        "results", type=Path, nargs="+", help="results folders, each with a cells/ folder or an archive"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results/claims"), help="folder for the tables")
     arguments = parser.parse_args()
     with interruptible("wordways-claims"):
         write_claims(arguments.results, arguments.out)
 
 
 def write_claims(folders: Sequence[Path], out: Path) -> None:
-    """Prints both tables and saves them; ends the command where a folder or a claim is wrong."""
+    """Prints both tables and saves them; exits with status 2 where a folder or a claim is wrong."""
     records, seen = [], set()
     for folder in folders:
         if not holds_records(folder):
-            print(f"wordways-claims: {folder}: holds no cells folder", file=sys.stderr)
+            print(f"wordways-claims: {folder}: has no records", file=sys.stderr)
             sys.exit(2)
         records += [record for record in read_records(folder)[0] if record.cell not in seen]
         seen |= {record.cell for record in records}
@@ -210,7 +227,7 @@ def write_claims(folders: Sequence[Path], out: Path) -> None:
         print(f"wordways-claims: {error}", file=sys.stderr)
         sys.exit(2)
     for table in (replace(table, signature=signature(rows)) for table in tables):
-        save_table(table, out)
+        table.save(out)
         print(table.markdown())
 
 

@@ -11,13 +11,15 @@ from math import exp, hypot, log
 
 import pandas as pd
 
+from wordways.labels import NOT_TELLING
 from wordways.record import Record, canonical
 from wordways.report import derive, likelihoods
+from wordways.report.columns import data_measures
 from wordways.report.contrasts import contrast_of
-from wordways.report.rows import NOT_TELLING, Row, rows_of
+from wordways.report.rows import Row, rows_of
 from wordways.report.signature import signature
 from wordways.report.stats import Interval
-from wordways.report.tables import Table, data_measures
+from wordways.report.table import Table
 
 ANYWHERE = (*NOT_TELLING, "device")
 TIMES = ("ms", "1/s", "MB")  # units of what is compared by ratio

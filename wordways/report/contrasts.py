@@ -1,66 +1,21 @@
-"""Every row against the first, on identical items: differences, their intervals, p-values adjusted for their number."""
+"""Paired comparisons of configurations: differences on identical items or seeds, with intervals and p-values."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-
-import pandas as pd
 
 from wordways.record import Record
 from wordways.report import derive
+from wordways.report.columns import metrics_of
 from wordways.report.rows import Row
 from wordways.report.stats import LEVEL, Contrast, holm, paired, paired_means, paired_pooled
-from wordways.report.tables import Mark, Table, metrics_of, quality_columns
-
-
-def contrast_table(rows: Sequence[Row]) -> Table | None:
-    """None where there is nothing to compare."""
-    columns = quality_columns(rows)
-    found = [
-        (row.label, heading, contrast)
-        for row in rows[1:]
-        for heading, metric, stratum in columns
-        if (contrast := contrast_of(rows[0], row, metric, stratum)) is not None
-    ]
-    if not found:
-        return None
-    adjusted = holm([contrast.p for _, _, contrast in found])
-    frame = [
-        {
-            "": label,
-            "stratum": heading,
-            "difference": f"{contrast.difference.value:+.3f}",
-            "95 % interval": f"{contrast.difference.low:+.3f} to {contrast.difference.high:+.3f}",
-            "p": f"{p:.2g}",
-        }
-        for (label, heading, contrast), p in zip(found, adjusted, strict=True)
-    ]
-    methods = ", ".join(sorted({f"{c.difference.method}, n = {c.difference.n:,}" for _, _, c in found}))
-    note = (
-        f"Difference to {rows[0].label} on identical items ({methods}); p-values (McNemar for shares, of resamples for "
-        f"pooled metrics, t otherwise) adjusted for all {len(found)} comparisons (Holm)."
-    )
-    task = rows[0].task
-    return Table(f"contrasts_{task}", f"Contrasts, {task}", note, pd.DataFrame(frame))
-
-
-MARKS_NOTE = (
-    " Bold: a column's best. Underlined: not significantly worse (paired with the best on identical items or seeds, "
-    "Holm over the column, p at least .05), which does not show that it is as good. Unmarked: columns where no row is "
-    "worse."
-)
-
-
-def marked(table: Table, rows: Sequence[Row]) -> Table:
-    """A quality table whose best rows are marked; as it was where no column tells them apart."""
-    marks: dict[tuple[int, int], Mark] = {}
-    for column, (_, metric, stratum) in enumerate(quality_columns(rows), start=1):
-        marks |= {(line, column): mark for line, mark in marks_of(rows, metric, stratum).items()}
-    return replace(table, marks=marks, note=table.note + MARKS_NOTE) if marks else table
+from wordways.report.table import Mark
 
 
 def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
-    """The best, and those not significantly worse; nobody where none is worse, or nobody knows what is."""
+    """By row: the best, and those not significantly different from it; none where no row differs significantly.
+
+    None also where the metric has no better direction.
+    """
     higher_is_better = metrics_of(rows)[metric]["higher_is_better"]
     if higher_is_better is None:
         return {}
@@ -81,7 +36,7 @@ def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
 
 
 def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast | None:
-    """Over the seeds both have, where they are several; else over the items of the one record both have."""
+    """Paired over the seeds that both have, where there are several; else over the items of the one common seed."""
     seeds = [{record.config["seed"]: record for record in row.records} for row in (first, second)]
     common = sorted(seeds[0].keys() & seeds[1].keys())
     pairs = [(seeds[0][seed], seeds[1][seed]) for seed in common]
@@ -109,5 +64,5 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
 
 
 def known(value: float | Sequence[float] | None) -> bool:
-    """Has an item a value, or sums that add to one?"""
+    """Does an item have a value, or statistics that add to one?"""
     return value is not None and (not isinstance(value, Sequence) or any(value))

@@ -232,9 +232,9 @@ def length_error(record: Record) -> Interval | None:
 
 
 @remembered
-def canvas_waste(record: Record) -> Interval | None:
-    """1 - N / L, L the holes that were handed over, averaged over texts."""
-    values = [1 - useful / holes for useful, holes, _ in lengths(record) if holes]
+def canvas_utilisation(record: Record) -> Interval | None:
+    """N / L, L the masked positions of the canvas, averaged over texts."""
+    values = [useful / holes for useful, holes, _ in lengths(record) if holes]
     return mean(values) if values and has_own_lengths(record) else None
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from wordways.labels import flatten
 from wordways.record import Record, holds_records, read_records
-from wordways.report.rows import Row, flatten, rows_of
-from wordways.report.tables import data_frame
+from wordways.report.numbers import data_frame
+from wordways.report.rows import Row, rows_of
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tasks.base import Setting, Task, Theory
 from wordways.names import kind
@@ -26,7 +23,6 @@ from wordways.report.likelihoods import (
 from wordways.report.stats import Interval
 from wordways.settings import SettingError, build, locate
 
-TOLERANCES = Path(__file__).resolve().parent.parent / "conf" / "tolerances.yaml"
 ADAPTIVE = ("factor", "entropy_bound")  # how many are written depends on what was predicted
 MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
     "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
@@ -102,7 +98,6 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
     theory = theory_of(canonical(record.config["task"]), setting)
     if theory is None:
         return None
-    tolerance = tolerances()[kind(record.config["task"])][theory.tolerance]
     return {
         "task": kind(record.config["task"]),
         "operation": stratum,
@@ -117,12 +112,12 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         "preset": record.config["preset"],
         "seed": record.config["seed"],
         "theory": float(theory.value),
-        "tolerance": tolerance,
+        "tolerance": theory.tolerance,
         "measured": measured.value,
         "low": measured.low,
         "high": measured.high,
         "items": measured.n,
-        "holds": bool(abs(measured.value - theory.value) <= tolerance),
+        "holds": bool(abs(measured.value - theory.value) <= theory.tolerance),
     }
 
 
@@ -184,8 +179,3 @@ def classes_in(value: Any) -> Iterator[Any]:
         yield from (entry for name, entry in value.items() if name == "_target_")
     for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
         yield from classes_in(inner)
-
-
-@lru_cache(maxsize=1)
-def tolerances() -> Mapping[str, Mapping[str, float]]:
-    return yaml.safe_load(TOLERANCES.read_text())

@@ -1,6 +1,5 @@
-"""Which records make one row of a table, and the name it goes by everywhere."""
+"""Which records make one configuration of a table, and what tables and figures call it."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from wordways import CONF
+from wordways.labels import NOT_TELLING, differ, file_name, flatten, natural, phrase, spoken, titled
 from wordways.names import kind
 from wordways.record import Record, canonical, digest
 from wordways.report.oracles import corpus_of
@@ -16,23 +16,28 @@ from wordways.report.stats import Interval, mean
 
 STYLE = CONF / "style.yaml"
 SPARE = ("#F0E442", "#999999", "#44AA99")  # for paradigms the style file does not know yet
-NOT_TELLING = ("seed", "experiment", "preset")
-LONGEST = 80  # letters of a name that becomes a file's
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells that differ in nothing but the seed."""
+    """Records that differ in nothing but the seed.
+
+    label: what tables call the configuration.  task: the task's name in file names.  title: the task's name in prose.
+    """
 
     label: str
     paradigm: str
     task: str
     records: Sequence[Record]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.task)
 
     def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
         """One checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value.
 
-        Kept: every table, figure and export asks for the same ones again.
+        Results are kept: every table, figure and export asks for the same ones again.
         """
         asked = (value.func, value.args, *sorted(value.keywords.items())) if isinstance(value, partial) else value
         if asked not in self.memory:
@@ -55,68 +60,68 @@ class Row:
 
 
 def rows_of(records: Sequence[Record]) -> list[Row]:
-    """One row for each setting, in the style file's order; its label is the preset and what tells it from others.
+    """One row for each setting, in the style file's order of paradigms, the rows of one task together.
 
-    Rows of one task, with the same settings, stand together under its name and what tells it from others.
+    A row's label is its preset's title; where titles are equal, what tells the configurations apart is added.
     """
     groups: dict[str, list[Record]] = {}
     done = [record for record in records if record.status == "ok"]
-    names = task_names(done)
+    tasks = task_names(done)
     for record in done:
         settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}
         groups.setdefault(canonical([record.config["preset"], settings]), []).append(record)
-    rows: list[Row] = []
     alike: dict[str, list[tuple[list[Record], dict[str, str]]]] = {}
     for group in groups.values():
         config = group[0].config
-        alike.setdefault(canonical([config["preset"], config["task"]]), []).append((group, flatten(config)))
+        flat = flatten(config) | {"preset": config["preset"]}
+        alike.setdefault(canonical([title_of(config), config["task"]]), []).append((group, flat))
+    rows: list[Row] = []
     for rivals in alike.values():
-        names_here = dict.fromkeys(name for _, flat in rivals for name in flat)
-        values = {name: {flat.get(name) for _, flat in rivals} for name in names_here}
+        telling = telling_settings([flat for _, flat in rivals])
         for group, flat in rivals:
             config = group[0].config
-            label = " ".join([config["preset"], *(told(name, flat[name]) for name in flat if len(values[name]) > 1)])
+            label = titled(title_of(config), [phrase(name, flat[name]) for name in telling if name in flat])
             seeds = sorted(group, key=lambda record: record.config["seed"])
-            rows.append(Row(label, kind(config["paradigm"]), names[canonical(config["task"])], seeds))
+            slug, title = tasks[canonical(config["task"])]
+            rows.append(Row(label, kind(config["paradigm"]), slug, seeds, title))
     place = list(colours([row.paradigm for row in rows])).index
     return sorted(rows, key=lambda row: (natural(row.task), place(row.paradigm), natural(row.label)))
 
 
-def task_names(records: Sequence[Record]) -> dict[str, str]:
-    """From a task's settings to its name, fit for a file: list_operations, or list_operations_n10 beside another.
+def telling_settings(flats: Sequence[Mapping[str, str]]) -> list[str]:
+    """Settings in which configurations of one title differ; the preset's name only where nothing else does."""
+    names = [name for name in dict.fromkeys(name for flat in flats for name in flat) if differ(name, flats)]
+    return [name for name in names if name != "preset"] or names
 
-    Tasks on different corpora are told apart by these first. Where one setting is enough its shortest is taken.
+
+def title_of(config: Mapping[str, Any]) -> str:
+    """The preset's title; a record from before there were any has the preset's name in words."""
+    return config.get("title", {}).get("paradigm") or config["preset"].replace("_", " ")
+
+
+def task_names(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
+    """From a task's settings to its name in file names and its title, `list_operations_n_6`, `list operations, n = 6`.
+
+    Tasks of one title are told apart by their corpora first, then by their settings: by one where one is enough.
     """
-    settings = {canonical(record.config["task"]): record.config["task"] for record in records}
-    flats = {key: {"corpus": corpus_of(node), **flatten(node)} for key, node in settings.items()}
-    names = {}
-    for key, node in settings.items():
-        rivals = [flats[other] for other, its in settings.items() if kind(its) == kind(node)]
-        of_corpora = {
-            flat["corpus"]: [rival for rival in rivals if rival["corpus"] == flat["corpus"]] for flat in rivals
-        }
+    settings = {canonical(record.config["task"]): record.config for record in records}
+    titles = {
+        key: config.get("title", {}).get("task") or spoken(kind(config["task"])) for key, config in settings.items()
+    }
+    flats = {key: {"corpus": corpus_of(config["task"]), **flatten(config["task"])} for key, config in settings.items()}
+    names: dict[str, tuple[str, str]] = {}
+    for key, title in titles.items():
+        rivals = [flats[other] for other, its in titles.items() if its == title]
+        of_corpora = {flat["corpus"]: [one for one in rivals if one["corpus"] == flat["corpus"]] for flat in rivals}
         telling = ["corpus"] * (len(of_corpora) > 1)
         telling += [name for name in flats[key] if any(differ(name, alike) for alike in of_corpora.values())]
         enough = [name for name in telling if len({rival.get(name) for rival in rivals}) == len(rivals) > 1]
         shortest = sorted(enough, key=lambda name: len(name + "".join(str(rival.get(name)) for rival in rivals)))[:1]
-        parts = [told(name, flats[key][name]).replace("=", "") for name in shortest or telling]
-        name = re.sub(r"[^\w-]+", "_", "_".join([kind(node), *parts]))
-        names[key] = name if len(name) <= LONGEST else f"{name[:LONGEST]}_{digest(name)[:4]}"
+        full = ", ".join([title, *(phrase(name, flats[key][name]) for name in shortest or telling)])
+        slug = file_name(full)
+        taken = {known for known, _ in names.values()}
+        names[key] = (f"{slug}_{digest(full)[:4]}" if slug in taken else slug, full)
     return names
-
-
-def differ(name: str, settings: Sequence[Mapping[str, str]]) -> bool:
-    return len({flat.get(name) for flat in settings}) > 1
-
-
-def told(path: str, value: str) -> str:
-    """A setting in a name: its last part and its value; a corpus alone; of a class what it is for, and its name."""
-    *parents, name = path.split(".")
-    if path == "corpus":
-        return value
-    if name != "_target_":
-        return f"{name}={value}"
-    return "=".join([*parents[-1:], value.rpartition(".")[2]])
 
 
 def series_of(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, list[Row]]]:
@@ -135,23 +140,6 @@ def series_of(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, list[Row
             at = dict(sorted(at.items()))
             found[name, telling[0]] = at
     return found
-
-
-def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, str]:
-    """Dotted names of all settings that may tell rows apart, values as text."""
-    flat = {}
-    for name, value in node.items():
-        if path or name not in NOT_TELLING:
-            if isinstance(value, Mapping):
-                flat |= flatten(value, f"{path}{name}.")
-            else:
-                flat[f"{path}{name}"] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return flat
-
-
-def natural(label: str) -> list[tuple[int, str]]:
-    """Sorts steps=10 behind steps=2."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]
 
 
 def colours(paradigms: Sequence[str]) -> dict[str, str]:

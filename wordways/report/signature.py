@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from urllib.parse import quote, unquote
 
+from wordways.labels import flatten
 from wordways.names import kind
 from wordways.record import Record, digest
-from wordways.report.rows import Row, flatten
+from wordways.report.rows import Row
 
 PLAIN = " /.,=()-_@"  # beside letters and digits: neither a separator nor of use to Markdown, LaTeX or HTML
 

@@ -1,1 +1,1 @@
-"""The wing that runs models: one configuration in, one record out."""
+"""Runs models: one configuration in, one record out."""

@@ -1,6 +1,6 @@
-"""How long each backbone call took: one timestamp a yield, warmed up, interleaved, nothing else running.
+"""Duration of every forward pass and peak memory of decoding, measured after warm-up with interleaved workloads.
 
-On an accelerator the timestamps are device events and there is one synchronisation at the end.
+Each yield of a decoder is one timestamp. On an accelerator timestamps are device events, synchronised once at the end.
 """
 
 import gc
@@ -19,15 +19,15 @@ from torch.utils._pytree import tree_leaves
 
 from paradigms.base import Canvas, Noise, Paradigm
 
-WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm up until medians of windows differ by less than a tenth,
-ENOUGH_NS = 2_000_000_000  # or for so long: what takes seconds is warm after its first run
+WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm-up ends when the medians of successive windows differ by less than 10 %,
+ENOUGH_NS = 2_000_000_000  # or after this time, because a workload that takes seconds is warm after its first run
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one timing decodes: `canvas` with `noise()`, which must come out as `ids_BL`.
+    """What one timing decodes: `canvas` with `noise()`, which must reproduce `ids_BL`.
 
-    work: of every call, its arithmetic and the bytes it has to move.
+    work: for every forward pass, (FLOP, bytes that it must move at least).
     """
 
     name: Literal["natural", "forced"]
@@ -38,30 +38,13 @@ class Workload:
     work: Sequence[tuple[int, int]] = ()
 
 
-def decode_timed(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[int], Tensor]:
-    """Nanoseconds from each yield to the next, the first from the handing over of the canvas; and the last yield."""
-    device, ids_BL = canvas.ids_BL.device, canvas.ids_BL
-    if device.type == "cuda":
-        marks = [torch.cuda.Event(enable_timing=True)]
-        torch.cuda.synchronize(device)
-        marks[0].record()
-        for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
-            marks.append(torch.cuda.Event(enable_timing=True))
-            marks[-1].record()
-        torch.cuda.synchronize(device)
-        return [round(a.elapsed_time(b) * 1e6) for a, b in itertools.pairwise(marks)], ids_BL
-    stamps = [time.perf_counter_ns()]
-    for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
-        stamps.append(time.perf_counter_ns())
-    return [after - before for before, after in itertools.pairwise(stamps)], ids_BL
-
-
 @torch.inference_mode()
 def time_all(
     paradigm: Paradigm, workloads: Sequence[Workload], repeats: int, advance: Callable[[], None]
 ) -> list[list[list[int]]]:
-    """`repeats` timings of every workload, there and back again over the list (ABBA), so that drift hits all alike.
+    """Nanoseconds of every forward pass, indexed [workload][repeat][pass].
 
+    Repeats run through the list forwards and backwards in turn (ABBA), so that drift affects all workloads equally.
     Raises RuntimeError where a timed text differs from the traced one.
     """
 
@@ -87,8 +70,42 @@ def time_all(
     return kept
 
 
+@torch.inference_mode()
+def peak_bytes(paradigm: Paradigm, load: Workload) -> int:
+    """Peak bytes in use while decoding, weights and canvas included, measured in a separate untimed run."""
+    device = load.canvas.ids_BL.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        decode_timed(paradigm, load.canvas, load.noise())
+        return torch.cuda.max_memory_allocated(device)
+    held = [*paradigm.parameters(), load.canvas.ids_BL, load.canvas.holes_BL, load.canvas.pad_BL]
+    with LiveBytes(sum(tensor.nbytes for tensor in held)) as meter:
+        for tensor in held:
+            meter.seen.add(tensor.untyped_storage())
+        decode_timed(paradigm, load.canvas, load.noise())
+    return meter.peak
+
+
+def decode_timed(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[int], Tensor]:
+    """Nanoseconds up to every yield, from the start of decoding or the yield before, and the final ids (B, L)."""
+    device, ids_BL = canvas.ids_BL.device, canvas.ids_BL
+    if device.type == "cuda":
+        marks = [torch.cuda.Event(enable_timing=True)]
+        torch.cuda.synchronize(device)
+        marks[0].record()
+        for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
+            marks.append(torch.cuda.Event(enable_timing=True))
+            marks[-1].record()
+        torch.cuda.synchronize(device)
+        return [round(a.elapsed_time(b) * 1e6) for a, b in itertools.pairwise(marks)], ids_BL
+    stamps = [time.perf_counter_ns()]
+    for ids_BL in paradigm.decode(canvas, noise):  # noqa: B007
+        stamps.append(time.perf_counter_ns())
+    return [after - before for before, after in itertools.pairwise(stamps)], ids_BL
+
+
 def warm_up(run: Callable[[], float]) -> None:
-    """Runs until it no longer gets faster; `run` gives its own nanoseconds."""
+    """Repeats `run`, which returns its own nanoseconds, until its time is stable."""
     taken: list[float] = []
     last = None
     while len(taken) < WINDOW * WINDOWS and sum(taken) < ENOUGH_NS:
@@ -101,7 +118,10 @@ def warm_up(run: Callable[[], float]) -> None:
 
 
 class LiveBytes(TorchDispatchMode):
-    """Peak bytes of tensors alive at once on the CPU, where no allocator keeps count; operators' scratch is unseen."""
+    """Peak bytes of simultaneously live tensors on the CPU, which has no allocator statistics.
+
+    Scratch memory inside operators is not counted.
+    """
 
     def __init__(self, already: int):
         super().__init__()
@@ -112,32 +132,16 @@ class LiveBytes(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
-                self.meet(leaf.untyped_storage())
+                self.count(leaf.untyped_storage())
         return result
 
-    def meet(self, storage: torch.UntypedStorage) -> None:
+    def count(self, storage: torch.UntypedStorage) -> None:
         if storage not in self.seen:
             self.seen.add(storage)
             size = storage.nbytes()
             self.live += size
             self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self.leave, size)
+            weakref.finalize(storage, self.release, size)
 
-    def leave(self, size: int) -> None:
+    def release(self, size: int) -> None:
         self.live -= size
-
-
-@torch.inference_mode()
-def peak_bytes(paradigm: Paradigm, load: Workload) -> int:
-    """Most bytes in use while decoding, weights and canvas included, in a pass of its own."""
-    device = load.canvas.ids_BL.device
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        decode_timed(paradigm, load.canvas, load.noise())
-        return torch.cuda.max_memory_allocated(device)
-    held = [*paradigm.parameters(), load.canvas.ids_BL, load.canvas.holes_BL, load.canvas.pad_BL]
-    with LiveBytes(sum(tensor.nbytes for tensor in held)) as meter:
-        for tensor in held:
-            meter.seen.add(tensor.untyped_storage())
-        decode_timed(paradigm, load.canvas, load.noise())
-    return meter.peak

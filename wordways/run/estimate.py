@@ -1,4 +1,4 @@
-"""How long a sweep will take, said before it begins: a few steps of every kind of training that is still to be done."""
+"""Estimates the training time of a sweep before it starts, from a few timed steps of every distinct training."""
 
 import time
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from wordways.run.execute import kept
 from wordways.run.noise import SeededNoise
 from wordways.run.shared import stream_of, text_of
 
-STEPS = 3  # timed, behind one that warms up
+STEPS = 3  # timed steps, after one step of warm-up
 
 
 def announcement(cells: Sequence[Cell]) -> str:
-    """One line; empty where there is at most one training to wait for, which shows its own progress."""
-    waiting = [cell for cell in cells if kept(cell) is None]
-    both = [one for cell in waiting for one in (cell.teacher, cell.judge, cell) if one is not None]
-    trainings = {cell.training_key: cell for cell in both if not trained(cell)}
+    """One line for the user; empty where at most one model must be trained, whose progress bar shows the time left."""
+    pending = [cell for cell in cells if kept(cell) is None]
+    involved = [one for cell in pending for one in (cell.teacher, cell.judge, cell) if one is not None]
+    trainings = {cell.training_key: cell for cell in involved if not trained(cell)}
     if len(trainings) < 2:
         return ""
     seconds: dict[str, float] = {}
@@ -24,11 +24,11 @@ def announcement(cells: Sequence[Cell]) -> str:
         if kind(cell) not in seconds:
             seconds[kind(cell)] = cell.train.steps * step_seconds(cell)
     each = [taken for cell in trainings.values() if (taken := seconds[kind(cell)])]
-    if len(each) < 2:  # the others cannot be trained
+    if len(each) < 2:  # zero seconds mark a model that cannot be trained
         return ""
     return (
-        f"{len(waiting)} of {len(cells)} cells to run, {len(each)} trainings: about {minutes(sum(each))} "
-        f"of training, the longest {minutes(max(each))}; measuring comes on top"
+        f"{len(pending)} of {len(cells)} runs are pending; training {len(each)} models takes about "
+        f"{minutes(sum(each))} in total (the longest about {minutes(max(each))}), evaluation not included"
     )
 
 
@@ -37,7 +37,7 @@ def trained(cell: Cell) -> bool:
 
 
 def kind(cell: Cell) -> str:
-    """Trainings that differ in their seed alone take as long."""
+    """A key that trainings share when they differ only in their seed and so take equally long."""
     return canonical([cell.nodes[name] for name in ("paradigm", "task", "backbone", "train")] + [cell.run.dtype])
 
 
@@ -46,7 +46,7 @@ def minutes(seconds: float) -> str:
 
 
 def step_seconds(cell: Cell) -> float:
-    """Of a few steps the median; 0 where the cell cannot be trained, which its record will say."""
+    """Median seconds of a training step; 0 where the model cannot be trained, which its record will report."""
     node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
     try:
         text = text_of(node, run.checkpoints)

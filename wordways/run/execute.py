@@ -1,4 +1,4 @@
-"""One run from a checked configuration to a record on disk: train, score, time, write."""
+"""Executes one checked configuration and writes its record: train, score, time."""
 
 import time
 import traceback
@@ -10,31 +10,28 @@ import torch
 from tasks.base import Example, Task
 from wordways.record import Record, canonical, valid_record, write_record
 from wordways.run.cell import Cell
-from wordways.run.likelihood import exposure, likelihood
+from wordways.run.detection import detection
+from wordways.run.exposure import exposure
+from wordways.run.likelihood import likelihood
 from wordways.run.lock import device_lock
 from wordways.run.measure import TRACED
 from wordways.run.progress import progress_bar
 from wordways.run.provenance import provenance
+from wordways.run.replay import replays
 from wordways.run.roofline import machine_peaks
-from wordways.run.scores import detection, scores
+from wordways.run.scores import scores
 from wordways.run.shared import text_of
 from wordways.run.subject import Subject, test_set
-from wordways.run.timing import timing, trace_entry, traces, watched, workloads
+from wordways.run.timing import timing, workloads
+from wordways.run.trace import trace_entry, traces
 from wordways.run.training import judge_of, trained
 from wordways.run.writing import drafted, write_texts
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
-def kept(cell: Cell) -> Record | None:
-    """The record on disk, where there is one that will do."""
-    known = valid_record(Path(cell.run.results), *cell.names)
-    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
-    return None if known is None or known.status in again else known
-
-
 def run_cell(cell: Cell) -> Record:
-    """The cell's record: the one on disk where it will do, else a new one, written before it is returned."""
+    """The cell's record: the one on disk where `overwrite` keeps it, else a new one, written before it is returned."""
     known = kept(cell)
     if known is not None:
         return known
@@ -52,16 +49,22 @@ def run_cell(cell: Cell) -> Record:
     return record
 
 
+def kept(cell: Cell) -> Record | None:
+    """The record on disk, unless there is none or `overwrite` asks to replace it."""
+    known = valid_record(Path(cell.run.results), *cell.names)
+    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
+    return None if known is None or known.status in again else known
+
+
 def fill_in(cell: Cell, blank: Record) -> Record:
-    """Does what a cell asks for. Raises whatever goes wrong; the caller makes a record of it."""
+    """Trains, scores and times a cell. Every exception passes through; the caller records it as a failure."""
     node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
     text = text_of(node, run.checkpoints)
     for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
         fills = one.paradigm(text.vocabulary).fills
         if text.task.holes not in fills:
-            reason = (
-                f"{one.preset} fills {' and '.join(sorted(fills))} holes; this task asks for {text.task.holes} holes"
-            )
+            supported = " and ".join(sorted(fills))
+            reason = f"{one.preset} supports {supported} targets only; this task has {text.task.holes} targets"
             return replace(blank, status="skipped", reason=reason)
     examples, rows = test_set(text.task, text, cell.measure.items)
     clock, seconds = time.perf_counter(), {}
@@ -78,24 +81,24 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
         passes = 1 if drafter is None else 2
         steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
-        with progress_bar(f"{cell.preset}: score", steps, run.progress) as advance:
+        with progress_bar(f"{cell.preset}: scoring", steps, run.progress) as advance:
             if drafter is not None:
                 subject = drafted(subject, drafter, cell.measure.score_batch, advance)
                 examples = subject.examples
             texts = write_texts(subject, cell.measure.score_batch, advance)
-            law = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
-            law["exposure"] = exposure(subject, cell.measure.likelihood_items)
+            nats = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
+            nats["exposure"] = exposure(subject, cell.measure.likelihood_items)
             judged = scores(text.task, examples, texts, cell.measure.extra)
             if cell.judge is not None:
                 judged |= judge_of(cell.judge, device, make_way).scores(examples, texts)
             if any(example.draft for example in examples):
                 judged["detection"] = detection(subject, cell.measure.score_batch)
-        alone = traces(subject)
-        films = watched(subject)
-        loads = workloads(subject, cell.measure, alone)
+        traced = traces(subject)
+        replayed = replays(subject)
+        loads = workloads(subject, cell.measure, traced)
         lap("score")
     with device_lock(device.type, alone=True):
-        with progress_bar(f"{cell.preset}: time", len(loads) * cell.measure.repeats, run.progress) as advance:
+        with progress_bar(f"{cell.preset}: timing", len(loads) * cell.measure.repeats, run.progress) as advance:
             timed = timing(subject, loads, cell.measure.repeats, advance)
         peaks = machine_peaks(device, DTYPES[run.dtype], torch.get_num_threads())
         lap("time")
@@ -121,16 +124,16 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         item_ids=[example.id for example in examples],
         strata={example.id: example.stratum for example in examples},
         instances={example.id: example.instance for example in examples if example.instance},
-        likelihood=law,
+        likelihood=nats,
         timing=timed,
-        trace=trace_entry(subject, alone),
+        trace=trace_entry(subject, traced),
         samples=samples(text.task, examples, texts),
-        replay=films,
+        replay=replayed,
     )
 
 
 def samples(task: Task, examples: list[Example], texts: list[str]) -> list[dict[str, str]]:
-    """The first items as they were written, beside what was asked where the data's licence lets it be repeated."""
+    """The first generated texts, with prompt, suffix and target where the data's licence allows copying them."""
     shown = []
     for example, text in zip(examples[:TRACED], texts, strict=False):
         asked = {"prompt": example.prompt, "suffix": example.suffix, "target": example.target} if task.shareable else {}

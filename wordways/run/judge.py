@@ -1,4 +1,4 @@
-"""What a judge, another paradigm trained on running text, makes of what was written."""
+"""Generated texts scored by a judge LM: perplexity and boundary NLL under a paradigm trained on running text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,36 +13,37 @@ from wordways.run.noise import SeededNoise
 from wordways.run.scores import tidy
 from wordways.run.subject import Subject
 
-SEAM = 4  # tokens behind a seam that are judged
+SEAM = 4  # tokens after a boundary whose NLL is averaged
 
-Sums = list[tuple[float, int]]  # nats and tokens, by text
+Sums = list[tuple[float, int]]  # (nats, tokens) of every text
 
 
 @dataclass(frozen=True)
 class Judge:
-    """subject: a trained paradigm whose likelihood is exact, and its tokenizer.  name: what tells it from others."""
+    """A judge LM.  subject: a trained paradigm with exact likelihood, and its tokenizer.  name: its signature."""
 
     subject: Subject
     batch: int
     name: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError where what it says of tokens is not the exact law of a text."""
+        """Raises ValueError unless the token-level NLLs sum to the exact NLL of a text."""
         text, paradigm = self.subject.text, self.subject.paradigm
         rows = text.encode([next(iter(text.task.examples("valid")))])
         canvas = text.truth(rows, [True]).to(self.subject.device)
-        law = paradigm.log_likelihood(canvas, SeededNoise(0, ["judge"], self.subject.device))
+        whole = paradigm.log_likelihood(canvas, SeededNoise(0, ["judge"], self.subject.device))
         nats_B = paradigm.token_nats(canvas)[0].double().sum(1)
-        if law.kind != "exact" or not torch.allclose(-law.nats_B, nats_B):
-            raise ValueError(f"measure.judge.paradigm={type(paradigm).__name__}: must know its law, token by token")
+        if whole.kind != "exact" or not torch.allclose(-whole.nats_B, nats_B):
+            name = type(paradigm).__name__
+            raise ValueError(f"measure.judge.paradigm={name}: must have an exact likelihood for every token")
 
     def scores(self, examples: Sequence[Example], texts: Sequence[str]) -> Mapping[str, Any]:
-        """By metric what a record keeps of the texts and, beside it, of the references. Lower is better in all."""
+        """The record's entry of every metric, with values of the texts and of the references."""
         own, real = self.sums(examples, texts), self.sums(examples, [e.target.strip() for e in examples])
         return {name: self.entry(name, own[name], real[name]) for name in own}
 
     def sums(self, examples: Sequence[Example], texts: Sequence[str]) -> dict[str, Sums]:
-        """Seams only where there is something behind the text."""
+        """Nats and tokens by metric; boundary metrics only where an example has a suffix."""
         joint = "" if isinstance(self.subject.text.task.vocabulary(), Alphabet) else " "
         behind_prompt = [replace(e, target=text, suffix="") for e, text in zip(examples, texts, strict=True)]
         nats = self.nats(behind_prompt)
@@ -58,7 +59,7 @@ class Judge:
 
     @torch.inference_mode()
     def nats(self, examples: Sequence[Example]) -> list[list[float]]:
-        """Of every target's tokens, given the prompt."""
+        """NLL of every token of every target given its prompt, nats; an empty target has none."""
         text, paradigm = self.subject.text, self.subject.paradigm
         rows = text.encode(examples)
         of = replace(self.subject, examples=list(examples), rows=rows)
@@ -79,7 +80,7 @@ class Judge:
 
         return {
             "unit": JUDGED[name].unit,
-            "higher_is_better": None,  # texts that repeat themselves have less than the data's own
+            "higher_is_better": None,  # repetitive texts have lower perplexity than the references
             "items": column(own),
             "data": column(real),
             "data_statistics": rows(real),
@@ -90,5 +91,5 @@ class Judge:
 
 
 def summed(nats: Sequence[Sequence[float]], first: int | None) -> Sums:
-    """Over each text's tokens, or its first ones; a text without any has (0, 0)."""
+    """Sums over each text's tokens, or over its `first` ones; an empty text has (0, 0)."""
     return [(math.fsum(tokens[:first]), len(tokens[:first])) for tokens in nats]

@@ -1,4 +1,4 @@
-"""What a paradigm held for likely at every call, seen from outside: a hook keeps the laws of the places it judged."""
+"""The model's predictive distributions in every forward pass of a decoder, recorded by a forward hook."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
-from wordways.run.trace import judged_places
+from wordways.run.trace import predicted_places
 
 
 class Call(NamedTuple):
-    """Of one call: the holes that changed, by number, with their tokens; the law (V,) of each that was judged."""
+    """One forward pass, by number of the hole: the tokens that it changed, and the distributions (V,) it predicted."""
 
     wrote: dict[int, int]
     laws: dict[int, Tensor]
@@ -21,24 +21,25 @@ class Call(NamedTuple):
 def watched_calls(
     paradigm: Paradigm, canvas: Canvas, noise: Noise, truth: Sequence[int] | None = None
 ) -> Iterator[Call]:
-    """Decodes a canvas of one row. Laws are the model's own, before temperature, penalties and guidance.
+    """Decodes a canvas of one row and yields every forward pass.
 
-    None where no hole has one of its own.  truth: the tokens of its holes, which it is then made to write.
+    Distributions are the model's own, before temperature, penalties and guidance; there are none where the paradigm
+    is not aligned.  truth: the tokens of the holes, which the model is then forced to generate.
     """
     places, before_L = canvas.holes_BL[0].nonzero()[:, 0].tolist(), canvas.ids_BL[0]
-    told = {} if truth is None else dict(zip(places, truth, strict=True))
+    forced = {} if truth is None else dict(zip(places, truth, strict=True))
     laws: dict[int, Tensor] = {}
 
     def watch(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
         if not paradigm.aligned:
             return
-        place_W = judged_places(args, named, paradigm.vocabulary.mask)[0].tolist()
+        place_W = predicted_places(args, named, paradigm.vocabulary.mask)[0].tolist()
         logits_BWV[..., paradigm.never()] = -torch.inf
         laws.update(zip(place_W, logits_BWV[0].double().softmax(-1), strict=True))
         for number, place in enumerate(place_W):
-            if place in told:
+            if place in forced:
                 logits_BWV[0, number] = -torch.inf
-                logits_BWV[0, number, told[place]] = 0
+                logits_BWV[0, number, forced[place]] = 0
 
     handle = paradigm.backbone.register_forward_hook(watch, with_kwargs=True)
     try:

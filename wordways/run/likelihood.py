@@ -1,4 +1,4 @@
-"""Likelihood of the references and exposure bias, by item."""
+"""Negative log-likelihood of the references under the model and, where it is known, the data distribution."""
 
 import math
 from collections import Counter
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from tasks.base import Alphabet, Example
-from wordways.run.exposure import commitments, divergences
 from wordways.run.noise import SeededNoise
 from wordways.run.subject import Subject
 
@@ -18,10 +17,11 @@ from wordways.run.subject import Subject
 def likelihood(
     subject: Subject, texts: Sequence[str], items: int, batch: int, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Nats of the references of the first `items` examples of every stratum: negative log-likelihoods, by item.
+    """Negative log-likelihoods, nats, of the references of the first `items` examples of every stratum, by item.
 
-    Beside the model's stand those of the true law, where the task knows it; where it knows the law of every text, also
-    what the law's marginals make of the references, and both laws' nats of the model's own texts that are possible.
+    The NLL under the data distribution is added where the task knows it. Where the task also knows all conditionals,
+    `apart_nats` is the references' NLL under the product of the marginals, and `own` holds the NLLs of the model's own
+    possible texts under both distributions.
     """
     taken: Counter[str] = Counter()
     chosen = []
@@ -35,7 +35,7 @@ def likelihood(
     marginals = subject.text.task.conditionals([None] * len(subject.rows[0].target))
     if marginals is not None:
         words = [example.target.split() for example in asked]
-        apart = [-sum(math.log(law[word]) for law, word in zip(marginals, row, strict=True)) for row in words]
+        apart = [-sum(math.log(p[word]) for p, word in zip(marginals, row, strict=True)) for row in words]
         written = [replace(subject.examples[index], target=texts[index]) for index in chosen]
         whole = [one for one in written if math.isfinite(subject.text.task.nats(one, one.target) or 0)]
         own = nats_of(subject, whole, batch, lambda _: None) | {"texts": len(written)} if whole else None
@@ -45,9 +45,10 @@ def likelihood(
 def nats_of(
     subject: Subject, examples: Sequence[Example], batch: int, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Of every example's target: kind, nats, se, tokens, exact (behind a bound, None where unknown), law_nats.
+    """Likelihood of every target: kind, nats, se, tokens, exact (in addition to a bound; None if unknown), law_nats.
 
-    Where tokens are no words also its bytes, which are the same for every tokenizer.
+    law_nats: the NLL under the data distribution, None if unknown. Subword texts also have their `bytes`, which do not
+    depend on the tokenizer.
     """
     text, paradigm = subject.text, subject.paradigm
     of = replace(subject, examples=list(examples), rows=text.encode(examples))
@@ -81,31 +82,5 @@ def nats_of(
 
 
 def known(value: float) -> float | None:
-    """None for what JSON has no number for: the unknown, and the nats of what is impossible."""
+    """None for NaN (unknown) and infinity (the NLL of an impossible text), which JSON cannot represent."""
     return value if math.isfinite(value) else None
-
-
-@torch.inference_mode()
-def exposure(subject: Subject, items: int) -> dict[str, Any] | None:
-    """KL of the exact law from the model's at every commitment, along its own texts and along the data's, by item.
-
-    None where nobody knows that law, or no hole has one of its own.
-    """
-    task, words = subject.text.task, subject.text
-    if not subject.paradigm.aligned or task.conditionals([None] * len(subject.rows[0].target)) is None:
-        return None
-
-    def exact(known: Sequence[int | None]) -> torch.Tensor:
-        laws = task.conditionals([None if token is None else words.read([token]) for token in known]) or []
-        table_HV = torch.zeros(len(laws), words.vocabulary.size, dtype=torch.float64)
-        for row_V, law in zip(table_HV, laws, strict=True):
-            for word, p in law.items():
-                row_V[words.tokenizer.token_to_id(word)] = p
-        return table_HV
-
-    found: dict[str, Any] = {"own": [], "data": []}
-    for index, row in enumerate(subject.rows[:items]):
-        for name, truth in (("own", None), ("data", row.target)):
-            calls = commitments(subject.paradigm, subject.blank([index]), subject.noise([index]), truth)
-            found[name].append(divergences(calls, exact, len(row.target)))
-    return found

@@ -1,4 +1,4 @@
-"""Files that say \"mine\": one a device, so that timings run alone, and one a training, so that none is done twice."""
+"""File locks: one per device, so that nothing else runs during timings, and one per training, so that it runs once."""
 
 import getpass
 import sys
@@ -11,7 +11,7 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # no file locks on this system: timings are then only as alone as the user makes them
+except ImportError:  # without file locks on this system, it is up to the user that nothing else runs during timings
     fcntl = None
 
 PATIENCE_S = 10.0
@@ -19,44 +19,13 @@ POLL_S = 0.05
 
 
 @contextmanager
-def file_lock(path: Path, *, alone: bool, why: str) -> Iterator[None]:
-    """Holds a lock file, shared or alone. Waits as long as it takes; after ten seconds says why."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    began, said = time.monotonic(), False
-    with path.open("a") as file:
-        while not had(file, alone=alone):
-            if not said and time.monotonic() - began > PATIENCE_S:
-                print(f"waiting: {why}", file=sys.stderr)
-                said = True
-            time.sleep(POLL_S)
-        yield  # closing the file releases the lock
-
-
-def had(file: IO[str], *, alone: bool) -> bool:
-    """Takes the lock on an open file, if it is to be had now. Always, where there are no such locks."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def free(path: Path) -> bool:
-    """Could a lock be had now?"""
-    with path.open("a") as file:
-        return had(file, alone=True)
-
-
-@contextmanager
 def device_lock(device: str, *, alone: bool) -> Iterator[Callable[[], None]]:
-    """The device's one lock: training and scoring share it, timing has it alone, whatever process they run in.
+    """Holds the device's lock: training and scoring share it, timing holds it exclusively, across all processes.
 
-    Yields what a long holder calls now and then: it lets go of the lock while somebody else wants it. Who waits for
-    the lock stands in a gate through which all others must come.
+    Yields a function that a long-running holder calls regularly: it releases the lock while another process waits for
+    it. A waiting process holds a second lock, the gate, which all others must take first, so that none overtakes it.
     """
-    folder, why = Path(tempfile.gettempdir()), f"another run uses {device}"
+    folder, why = Path(tempfile.gettempdir()), f"another run is using the device {device}"
     gate, lock = (folder / f"wordways-{getpass.getuser()}-{device}.{name}" for name in ("gate", "lock"))
     with ExitStack() as held:
 
@@ -71,3 +40,34 @@ def device_lock(device: str, *, alone: bool) -> Iterator[Callable[[], None]]:
 
         enter()
         yield make_way
+
+
+@contextmanager
+def file_lock(path: Path, *, alone: bool, why: str) -> Iterator[None]:
+    """Holds a lock file, exclusively or shared. Waits without a limit; after ten seconds prints `why`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began, said = time.monotonic(), False
+    with path.open("a") as file:
+        while not acquired(file, alone=alone):
+            if not said and time.monotonic() - began > PATIENCE_S:
+                print(f"waiting: {why}", file=sys.stderr)
+                said = True
+            time.sleep(POLL_S)
+        yield  # closing the file releases the lock
+
+
+def acquired(file: IO[str], *, alone: bool) -> bool:
+    """Tries to lock an open file without waiting. Always True on systems without file locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def free(path: Path) -> bool:
+    """Whether an exclusive lock could be acquired now."""
+    with path.open("a") as file:
+        return acquired(file, alone=True)

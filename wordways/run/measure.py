@@ -1,4 +1,4 @@
-"""What is measured of a trained paradigm."""
+"""Settings of a run's measurements: how many items are scored, timed and traced, and how."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,20 @@ from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
 
-TRACED = 16  # items whose every call is kept in the record
+TRACED = 16  # items whose every forward pass is kept in the record
 Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
 
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """items, likelihood_items: how many of each stratum of the test set; null for all there are.
+    """items, likelihood_items: number of test examples per stratum; null for all.
 
-    score_batch: rows decoded together where only the text matters.  batches: rows decoded together in timings.
-    timed: texts timed one by one at batch 1.  lengths: forced text lengths, tokens.  repeats: of every timing.
-    drafter: the decoder that writes the drafts, where the task asks for the paradigm's own.
-    extra: metrics of the Hugging Face hub beside the task's own, each a name, a name@revision or a folder.
+    score_batch: batch size of scoring.  batches: batch sizes of timings.  timed: texts timed at batch 1, one by one.
+    lengths: forced text lengths in tokens.  repeats: repetitions of every timing.
+    drafter: the decoder that generates the drafts, for tasks that revise the paradigm's own drafts.
+    extra: additional Hugging Face `evaluate` metrics, each a name, a name@revision or a folder.
+
+    Raises ValueError where a number is out of range.
     """
 
     items: int | None
@@ -39,6 +41,6 @@ class MeasureSettings:
         for name in ("batches", "lengths"):
             values = list(getattr(self, name))
             if any(value < 1 for value in values) or values != sorted(set(values)):
-                raise ValueError(f"{name}={values}: must be whole numbers from 1 up, ascending")
+                raise ValueError(f"{name}={values}: must be positive integers in ascending order")
         if self.timed > TRACED:
-            raise ValueError(f"timed={self.timed}: must be at most {TRACED}, the items that are traced")
+            raise ValueError(f"timed={self.timed}: must be at most {TRACED}, the number of traced items")

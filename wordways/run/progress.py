@@ -1,4 +1,4 @@
-"""Bars with an estimate on a terminal, silence everywhere else."""
+"""Progress bars with a time estimate, shown only on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 @contextmanager
 def progress_bar(title: str, total: int, enabled: bool) -> Iterator[Callable[[int], None]]:
-    """Gives a function that advances the bar."""
+    """Yields a function that advances the bar by a count."""
     with tqdm(total=total, desc=title, disable=not (enabled and sys.stderr.isatty()), leave=False) as bar:
 
         def advance(count: int) -> None:

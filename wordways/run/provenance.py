@@ -1,4 +1,4 @@
-"""Where a number was made: machine, versions, commit."""
+"""The provenance of a run: machine, software versions, commit."""
 
 import importlib.metadata
 import platform
@@ -15,7 +15,7 @@ PACKAGES = ("wordways", "torch", "numpy", "tokenizers", "safetensors", "hydra-co
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Everything a reader needs to judge a timing and repeat a run; None where it cannot be found out."""
+    """What a reader needs to interpret a timing and repeat a run; None where a value is unavailable."""
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
@@ -29,6 +29,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def processor() -> str:
+    """The CPU's model name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -37,6 +38,7 @@ def processor() -> str:
 
 
 def version(package: str) -> str | None:
+    """The installed version; None where the package is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -44,6 +46,7 @@ def version(package: str) -> str | None:
 
 
 def git(*command: str) -> str | None:
+    """The output of a git command in the repository; None where it fails."""
     try:
         done = subprocess.run(["git", "-C", str(HOME), *command], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

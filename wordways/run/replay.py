@@ -1,4 +1,4 @@
-"""What stood on the canvas after every call, and what the model held for likely: what a reader can watch."""
+"""Replays: the tokens on the canvas after every forward pass, and the most likely tokens at each position."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,17 +7,32 @@ from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
 from wordways.run.laws import watched_calls
+from wordways.run.measure import TRACED
+from wordways.run.subject import Subject
 from wordways.run.text import Text
 
 LIKELIEST = 5
-WHOLE = 1024  # calls x holes up to which every hole's law is kept at every call; beyond, those of what was written
+WHOLE = 1024  # up to so many passes x holes, all predictions are kept; beyond, only those of positions that changed
 DIGITS = 4
 
-Guesses = list[tuple[int, float]]  # token and probability, the likeliest first
+Guesses = list[tuple[int, float]]  # (token, probability), the most likely first
+
+
+def replays(subject: Subject) -> list[dict[str, Any]]:
+    """The record's entries: the first traced item of every stratum."""
+    firsts: dict[str, int] = {}
+    for index, example in enumerate(subject.examples[:TRACED]):
+        firsts.setdefault(example.stratum, index)
+    found = []
+    for index in firsts.values():
+        canvas = subject.blank([index])
+        calls = watch(subject.paradigm, canvas, subject.noise([index]))
+        found.append(entry(subject.text, subject.examples[index].id, canvas, calls))
+    return found
 
 
 def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[int, int]], list[dict[int, Guesses]]]:
-    """Of a canvas of one row, for every call: the holes it changed and their tokens; what each it judged may be."""
+    """For every forward pass over a canvas of one row, by number of the hole: the tokens it changed; its guesses."""
     calls = [
         (call.wrote, {hole: likeliest(law_V) for hole, law_V in call.laws.items()})
         for call in watched_calls(paradigm, canvas, noise)
@@ -33,7 +48,7 @@ def likeliest(law_V: Tensor) -> Guesses:
 def entry(
     text: Text, item: str, canvas: Canvas, calls: tuple[Sequence[Mapping[int, int]], Sequence[Mapping[int, Guesses]]]
 ) -> dict[str, Any]:
-    """As a record keeps it, in words; null is a hole."""
+    """One replay as a record keeps it, with token strings for ids and null for a mask."""
 
     def word(token: int) -> str | None:
         return None if token == text.vocabulary.mask else text.piece(token)

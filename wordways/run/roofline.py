@@ -1,6 +1,6 @@
-"""What this machine can do at best, measured in the run itself: arithmetic and memory (Williams et al., 2009).
+"""Peak arithmetic and memory throughput of the machine, measured in the run itself (roofline; Williams et al., 2009).
 
-Slow code leaves a gap to the time that these two allow; a way of writing that is slow by nature does not.
+They bound the time that a paradigm's work needs, and so separate a slow implementation from a costly paradigm.
 """
 
 import time
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-SIDES = {"cpu": 1024, "cuda": 8192}  # of a matrix that is large there
+SIDES = {"cpu": 1024, "cuda": 8192}  # side of a matrix that is large for the device
 COLUMNS = 2048
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-LARGEST_CACHE = 64 << 20  # bytes, where the machine does not say
+LARGEST_CACHE = 64 << 20  # bytes, assumed where the system reports no cache size
 TRIES = 3
 
 
@@ -21,7 +21,7 @@ TRIES = 3
 def machine_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dict[str, float]:
     """flops_per_s of a large matrix product; bytes_per_s, the best of a copy, a sum and a matrix-vector product.
 
-    The memory that is read is four times the last cache. `threads` only tells one answer from another.
+    The operands are four times as large as the last-level cache. `threads` only distinguishes cached results.
     """
     side = SIDES[device.type]
     square = torch.ones(side, side, device=device, dtype=dtype)
@@ -41,7 +41,7 @@ def machine_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dic
 
 
 def fastest(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the best of a few tries, the first of which only warms up."""
+    """Least seconds over a few runs, after one run of warm-up."""
     taken = []
     for _ in range(TRIES + 1):
         begun = time.perf_counter()
@@ -53,7 +53,7 @@ def fastest(run: Callable[[], object], device: torch.device) -> float:
 
 
 def last_cache(device: torch.device) -> int:
-    """Bytes of the last cache before memory."""
+    """Bytes of the last-level cache."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
     sizes = [path.read_text().strip() for path in CACHES.glob("index*/size")]

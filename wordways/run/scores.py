@@ -1,19 +1,16 @@
-"""Scores of generated texts: every metric by item, with the sums that pooled metrics are computed from."""
+"""Scores of generated texts: every metric by item, with the sufficient statistics of corpus-level metrics."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from tasks.base import Example, Share, Task
 from tasks.metrics.base import Metric
-from wordways.run.subject import Subject
 
 
 def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
-    """Every metric's value for every item, None where it has none; of what is no mean over items also the sums.
+    """Every metric's value for every item, None where undefined; with statistics where it is no mean over items.
 
-    extra: metrics from elsewhere, of which most have a value of whole sets alone.
+    extra: names of Hugging Face `evaluate` metrics, most of which have only a corpus-level value.
     """
     judged = [task.score(example, text) for example, text in zip(examples, texts, strict=True)]
     result = {}
@@ -35,9 +32,8 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra:
             if metric.pooled:
                 entry["data_statistics"] = [list(map(tidy, row)) for row in rows]
         if metric.pooled:
-            from tasks.metrics.adapter import (
-                as_evaluate,
-            )  # loads `evaluate`, seconds that plain accuracies need not wait
+            # imported here because loading `evaluate` takes seconds that accuracies alone do not need
+            from tasks.metrics.adapter import as_evaluate
 
             pooled = as_evaluate(metric).compute(predictions=list(texts), references=known)
             entry["value"] = pooled[metric.name]
@@ -46,7 +42,7 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra:
             entry["signature"] = metric.signature()
         result[metric.name] = entry
     for asked in extra:
-        from tasks.metrics.extra import extra_scores  # loads `evaluate`, too
+        from tasks.metrics.extra import extra_scores  # also loads `evaluate`
 
         references = [example.references or (example.target,) for example in examples]
         result = extra_scores(asked, texts, references, places_of(examples), task.language) | result
@@ -54,7 +50,7 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra:
 
 
 def places_of(examples: Sequence[Example]) -> dict[str, list[int]]:
-    """Where each stratum's examples stand."""
+    """The indices of each stratum's examples."""
     found: dict[str, list[int]] = {}
     for place, example in enumerate(examples):
         found.setdefault(example.stratum, []).append(place)
@@ -62,7 +58,7 @@ def places_of(examples: Sequence[Example]) -> dict[str, list[int]]:
 
 
 def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[str]) -> list[list[float]]:
-    """What each text adds to a metric's sums, judged among the texts of its stratum."""
+    """Each text's sufficient statistics for a metric, computed among the texts of its stratum."""
     found: list[list[float]] = [[] for _ in examples]
     for places in places_of(examples).values():
         asked = [examples[i].demands if metric.of_demands else examples[i].references for i in places]
@@ -72,38 +68,12 @@ def within_strata(metric: Metric, examples: Sequence[Example], texts: Sequence[s
 
 
 def share(value: float | Share | None) -> float | None:
+    """A value as a number; None where a share has no denominator."""
     if not isinstance(value, Share):
         return value
     return value.part / value.whole if value.whole else None
 
 
 def tidy(value: float | None) -> float | int | None:
-    """Whole numbers as such: a record of zeros and ones stays small. None stays what has no value."""
+    """Integral values as int, which keeps records of zeros and ones small; None stays None."""
     return int(value) if value is not None and value == int(value) else value
-
-
-@torch.inference_mode()
-def detection(subject: Subject, batch: int) -> dict[str, Any]:
-    """How well a paradigm's own doubt finds the errors of a draft: AUROC of -log p over each text's tokens.
-
-    A text that is all right or all wrong has none.
-    """
-    found: list[float | None] = [None] * len(subject.rows)
-    for indices in subject.chunks(batch, range(len(subject.rows))):
-        canvas = subject.blank(indices)
-        nats_BH, counted_BH = subject.paradigm.token_nats(canvas)
-        draft_BH = canvas.ids_BL.gather(1, canvas.hole_positions()[0])
-        for index, *columns in zip(indices, nats_BH.cpu(), draft_BH.cpu(), counted_BH.cpu(), strict=True):
-            nats_H, draft_H, counted_H = columns
-            doubts: dict[bool, list[float]] = {True: [], False: []}
-            shown = zip(nats_H[counted_H].tolist(), draft_H[counted_H].tolist(), subject.rows[index].target)  # noqa: B905
-            for nats, draft, right in shown:  # a draft may end too early, or not at all
-                doubts[draft != right].append(nats)
-            found[index] = auroc(doubts[True], doubts[False])
-    return {"unit": "share", "higher_is_better": True, "items": [tidy(value) for value in found]}
-
-
-def auroc(above: Sequence[float], below: Sequence[float]) -> float | None:
-    """The chance that one of the first is larger than one of the second; a tie counts half. None without a pair."""
-    pairs = [(a > b) + (a == b) / 2 for a in above for b in below]
-    return sum(pairs) / len(pairs) if pairs else None

@@ -1,12 +1,14 @@
-"""Between a task's text and a paradigm's canvas: the tokenizer, the layout, the endless stream of training batches.
+"""From a task's texts to canvases: the tokenizer, the layout of rows, and the stream of training batches.
 
-A row is [padding | prompt, end token | holes | padding], so that what writes to the right begins in one column; to fill
-in the middle from left to right (Bavarian et al., 2022), [padding | prompt, end token, suffix, end token | holes |
-padding]. Holes inside a text are for what sees both sides, which needs no such column: [prompt, end token | holes |
-suffix | padding]. Where targets have their own lengths, the holes of a canvas are as many as there is room for, and
-text that is shorter is followed by end tokens up to the last hole. In training every other example instead gets exactly
-as many holes as it has tokens, so that one set of weights can be decoded both ways: deciding the length itself, or
-being told it.
+A row has one of three layouts, where the holes are the positions to be generated:
+
+    [padding | prompt EOS | holes | padding]              suffix: the holes of all rows start in the same column
+    [padding | prompt EOS suffix EOS | holes | padding]   fill-in-the-middle (Bavarian et al., 2022), for AR models
+    [prompt EOS | holes | suffix | padding]               span: for models with bidirectional attention
+
+Where targets vary in length, a canvas has as many holes as there is room for, and EOS tokens fill those after a shorter
+text. In training every other example instead has exactly as many holes as target tokens, so that the same weights can
+be decoded with their own length or with a given one.
 """
 
 import functools
@@ -29,19 +31,19 @@ from wordways.record import digest, write_atomically
 
 SPECIALS = ["<pad>", "<eos>", "<mask>"]
 PAD, EOS, MASK = 0, 1, 2
-SEED_APART = 10**9  # every seed trains on generated examples of its own
-BUCKET = 50  # batches among which examples of like length are put together
-CHUNK, CHUNKS_KEPT = 4096, 64  # examples are encoded so many at a time; generated ones remembered for the next paradigm
+SEED_APART = 10**9  # distance between seeds in the numbers of generated examples, so that seeds share none
+BUCKET = 50  # number of batches among which examples are sorted by length
+CHUNK, CHUNKS_KEPT = 4096, 64  # examples encoded at a time; chunks of generated ones cached for the next paradigm
 
 Rewrite = Callable[[Sequence[Example]], list[Example]]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One example in ids; the prompt closes with an end token.
+    """One example in ids; the prompt ends with EOS.
 
-    room: holes when the length is not given.  ends: end tokens that fill up a target, as many as fit.
-    draft: what stands in the holes at first; empty where that is masks.
+    room: number of holes where the length is not given.  ends: number of EOS tokens after a target that fill the room.
+    draft: the initial tokens of the holes; empty where they are masked.
     """
 
     prompt: list[int]
@@ -53,14 +55,16 @@ class Encoded:
 
 
 class Text:
-    """A task's tokenizer and layout."""
+    """A task's tokenizer and the layout of its canvases."""
 
     def __init__(self, tokenizer: Tokenizer, task: Task):
-        tokenizer.encode_special_tokens = True  # "<eos>" in somebody's text is text
+        tokenizer.encode_special_tokens = True  # "<eos>" in the data is ordinary text
         self.tokenizer, self.task = tokenizer, task
         self.vocabulary = Vocabulary(tokenizer.get_vocab_size(), mask=MASK, eos=EOS, pad=PAD)
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
+        """The examples in ids, in the same order."""
+
         def ids(texts: Iterable[str]) -> list[list[int]]:
             return [one.ids for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
@@ -76,7 +80,7 @@ class Text:
         return rows
 
     def truth(self, rows: Sequence[Encoded], exact: Sequence[bool]) -> Canvas:
-        """The canvas with its holes filled in; exact: as many holes as tokens, else the room, closed by end tokens."""
+        """The canvas with targets in the holes; exact: one hole per target token, else the room, filled up by EOS."""
         given = [
             row.target if fit and row.target else row.target + [EOS] * row.ends
             for row, fit in zip(rows, exact, strict=True)
@@ -84,7 +88,7 @@ class Text:
         return self.lay(rows, given)
 
     def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
-        """The canvas to decode. oracle: as many holes as the reference has tokens; else as many as there is room."""
+        """The canvas to decode, with one hole per reference token for length `oracle`, else with the whole room."""
         widths = [max(1, len(row.target)) if length == "oracle" else row.room for row in rows]
         return self.lay(
             rows,
@@ -95,10 +99,11 @@ class Text:
         )
 
     def forced(self, rows: Sequence[Encoded], tokens: int) -> Canvas:
-        """A canvas for exactly so many tokens, whatever they say."""
+        """The canvas to decode with exactly `tokens` holes."""
         return self.lay(rows, [[MASK] * tokens for _ in rows])
 
     def lay(self, rows: Sequence[Encoded], holes: Sequence[list[int]]) -> Canvas:
+        """The canvas with these ids in the holes, laid out as the module describes."""
         start = max(len(row.prompt) for row in rows) if self.task.holes == "suffix" else 0
         ids, kinds = [], []
         for row, hole in zip(rows, holes, strict=True):
@@ -110,25 +115,26 @@ class Text:
         return Canvas(torch.tensor([row + [PAD] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
 
     def useful(self, ids_L: Tensor, holes_L: Tensor) -> list[int]:
-        """What was written before the first end token."""
+        """The tokens before the first EOS."""
         return list(itertools.takewhile(lambda token: token != EOS, ids_L[holes_L].tolist()))
 
     def read(self, ids: Sequence[int]) -> str:
+        """The text of these ids."""
         return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
 
     def comes_back(self, text: str) -> bool:
-        """Is it the same, byte for byte, once encoded and decoded? Pieces put a space before a text's first word."""
+        """Whether encoding and decoding reproduce a text exactly, up to the space that byte-level BPE prepends."""
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids
         return self.tokenizer.decode(ids, skip_special_tokens=False) in (text, f" {text}")
 
     def piece(self, token: int) -> str:
-        """What a token adds to a text, the space before a word included."""
+        """The string that a token adds to a text, including the space before a word."""
         word = self.tokenizer.decode([token], skip_special_tokens=False)
         return word if self.tokenizer.decoder is not None else f" {word}"
 
 
 def build_text(task: Task, folder: Path) -> Text:
-    """The task's words or characters, or byte-pair pieces (Sennrich et al., 2016) learned once and kept in `folder`."""
+    """A tokenizer of words, of characters, or of byte pairs (Sennrich et al., 2016), then kept in `folder`."""
     vocabulary = task.vocabulary()
     if isinstance(vocabulary, Alphabet):
         tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate([*SPECIALS, *vocabulary])}, []))
@@ -154,7 +160,7 @@ def build_text(task: Task, folder: Path) -> Text:
 
 
 class Kept(Sequence[Encoded]):
-    """Encoded examples in a temporary file that is mapped into memory: in memory are two numbers an example."""
+    """Encoded examples in a memory-mapped temporary file; only two numbers per example are held in memory."""
 
     def __init__(self, text: Text, examples: Iterable[Example], taught: Rewrite = list):
         ends, lengths = [0], []
@@ -189,16 +195,17 @@ class Kept(Sequence[Encoded]):
 
 
 def batched(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
-    """So many at a time, the last ones fewer."""
+    """Lists of `size` examples; the last may be shorter."""
     left = iter(examples)
     while batch := list(itertools.islice(left, size)):
         yield batch
 
 
 class Stream:
-    """The training batches of a task, the same for every paradigm: a batch is a function of (seed, step).
+    """The training batches of a task, identical for every paradigm: a batch is a function of (seed, step).
 
-    taught: what is done to the examples beforehand, a chunk at a time; a teacher may write their targets.
+    taught: applied to the examples before encoding, chunk by chunk; a teacher replaces their targets.
+    Raises ValueError where a batch has more rows than the task has training examples.
     """
 
     def __init__(self, text: Text, batch: int, seed: int, taught: Rewrite = list):
@@ -225,7 +232,7 @@ class Stream:
         return self.text.encode(self.taught(list(itertools.islice(examples, CHUNK))))
 
     def make_epoch(self, epoch: int) -> list[list[int]]:
-        """All batches of an epoch: new order, but within a stretch of batches examples of like length are together."""
+        """All batches of an epoch in a new order; within a stretch of batches, examples are sorted by length."""
         rng = random.Random(f"{self.seed}/{epoch}")
         order = rng.sample(range(len(self.finite)), len(self.finite))
         lengths = self.finite.prompt_lengths

@@ -1,6 +1,6 @@
-"""What a decoder did, seen from outside: a hook on the backbone and the canvases that were yielded."""
+"""What a decoder does, observed from outside through a hook on the backbone and the canvases that it yields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise, Paradigm
+from wordways.run.measure import TRACED
+from wordways.run.subject import Subject
 
 
 @dataclass
 class Meter:
-    """Sums over backbone calls: how many, rows, positions (rows x queries), arithmetic; and each call's work."""
+    """Sums over forward passes: their number, rows, positions (rows x queries) and FLOP; and the work of each pass."""
 
     calls: int = 0
     rows: int = 0
@@ -24,10 +26,10 @@ class Meter:
 
 @dataclass(frozen=True)
 class Trace:
-    """filled_BL, settled_BL: the call, from 1, at which a hole was first written and last changed; 0 elsewhere.
+    """filled_BL, settled_BL: the forward pass, from 1, that first filled and last changed a hole; 0 elsewhere.
 
-    evaluations: rows summed over calls; of a text decoded alone its NFE, in which a guided call counts twice.
-    work: of every call, the least arithmetic and the least bytes that it has to move.
+    evaluations: rows summed over forward passes; for a text decoded alone its NFE, where guidance doubles a pass.
+    work: for every forward pass, (FLOP, bytes that it must move at least).
     """
 
     ids_BL: Tensor
@@ -39,9 +41,60 @@ class Trace:
     work: list[tuple[int, int]]
 
 
+@torch.inference_mode()
+def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
+    """Decodes once under observation.
+
+    Raises RuntimeError where the numbers of yields and forward passes differ, or where `check_written` does.
+    """
+    before_BL = canvas.ids_BL.clone()
+    filled_BL, settled_BL = torch.zeros_like(before_BL), torch.zeros_like(before_BL)
+    with metered(paradigm) as meter:
+        for yields, ids_BL in enumerate(paradigm.decode(canvas, noise), start=1):
+            if yields != meter.calls:
+                raise RuntimeError(f"decode yielded {yields} times in {meter.calls} forward passes")
+            changed_BL = ids_BL != before_BL
+            settled_BL[changed_BL] = yields
+            filled_BL[changed_BL & (filled_BL == 0)] = yields
+            before_BL = ids_BL.clone()
+    check_written(before_BL, canvas, paradigm.vocabulary.mask)
+    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions, meter.work)
+
+
+def traces(subject: Subject) -> list[Trace]:
+    """Traces of the first test items, each decoded alone."""
+    indices = range(min(TRACED, len(subject.rows)))
+    return [trace(subject.paradigm, subject.blank([index]), subject.noise([index])) for index in indices]
+
+
+def trace_entry(subject: Subject, found: Sequence[Trace]) -> dict[str, Any]:
+    """The record's entry: for every item, the forward pass, from 1, that filled and that settled each hole."""
+    holes = [subject.blank([index]).holes_BL for index in range(len(found))]
+    return {
+        "items": [example.id for example in subject.examples[: len(found)]],
+        "calls": [one.calls for one in found],
+        "nfe": [one.evaluations for one in found],
+        "positions": [one.positions for one in found],
+        "useful_tokens": [
+            len(subject.text.useful(one.ids_BL[0].cpu(), hole[0].cpu())) for one, hole in zip(found, holes, strict=True)
+        ],
+        "filled": [one.filled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
+        "settled": [one.settled_BL[hole].tolist() for one, hole in zip(found, holes, strict=True)],
+        "aligned": subject.paradigm.aligned,
+    }
+
+
+def check_written(ids_BL: Tensor, canvas: Canvas, mask: int) -> None:
+    """Raises RuntimeError where a hole is still masked, or where a position outside the holes has changed."""
+    if (ids_BL == mask)[canvas.holes_BL].any():
+        raise RuntimeError("decode left a position masked")
+    if (ids_BL != canvas.ids_BL)[~canvas.holes_BL].any():
+        raise RuntimeError("decode changed the context")
+
+
 @contextmanager
 def metered(paradigm: Paradigm) -> Iterator[Meter]:
-    """Counts the backbone's calls from outside. A call under autograd counts three times in flops: its backward too."""
+    """Counts the backbone's forward passes; FLOP under autograd are tripled to include the backward pass."""
     meter, backbone = Meter(), paradigm.backbone
 
     def count(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -62,10 +115,10 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
         handle.remove()
 
 
-def judged_places(args: tuple[Any, ...], named: dict[str, Any], mask: int) -> Tensor:
-    """Whose law each row of a call's logits is, (B, W): of the query's own position where a mask stands there or the
+def predicted_places(args: tuple[Any, ...], named: dict[str, Any], mask: int) -> Tensor:
+    """The position whose token each row of a forward pass's logits predicts, (B, W).
 
-    query sees what follows it; of the position behind it otherwise.
+    It is the query's own position where the query is a mask or attends to the next position, else the next position.
     """
     ids_BQ, rule = args
     at_BQ, want_BW = named.get("at_BQ"), named.get("want_BW")
@@ -78,7 +131,7 @@ def judged_places(args: tuple[Any, ...], named: dict[str, Any], mask: int) -> Te
 
 @contextmanager
 def forbidding(paradigm: Paradigm, token: int) -> Iterator[None]:
-    """Makes a token impossible for any paradigm, to force texts to a length."""
+    """Gives a token probability 0 in any paradigm; without EOS, texts have a fixed length."""
 
     def forbid(_: object, __: object, logits: Tensor) -> Tensor:
         logits[..., token] = -torch.inf
@@ -89,28 +142,3 @@ def forbidding(paradigm: Paradigm, token: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-def check_written(ids_BL: Tensor, canvas: Canvas, mask: int) -> None:
-    """Raises RuntimeError where a hole is still open, or where anything else is not what it was."""
-    if (ids_BL == mask)[canvas.holes_BL].any():
-        raise RuntimeError("decode left a hole open")
-    if (ids_BL != canvas.ids_BL)[~canvas.holes_BL].any():
-        raise RuntimeError("decode changed the context")
-
-
-@torch.inference_mode()
-def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
-    """Decodes once, watching. Raises RuntimeError where calls and yields do not match or a hole stays open."""
-    before_BL = canvas.ids_BL.clone()
-    filled_BL, settled_BL = torch.zeros_like(before_BL), torch.zeros_like(before_BL)
-    with metered(paradigm) as meter:
-        for yields, ids_BL in enumerate(paradigm.decode(canvas, noise), start=1):
-            if yields != meter.calls:
-                raise RuntimeError(f"decode yielded {yields} times in {meter.calls} backbone calls")
-            changed_BL = ids_BL != before_BL
-            settled_BL[changed_BL] = yields
-            filled_BL[changed_BL & (filled_BL == 0)] = yields
-            before_BL = ids_BL.clone()
-    check_written(before_BL, canvas, paradigm.vocabulary.mask)
-    return Trace(before_BL, filled_BL, settled_BL, meter.calls, meter.rows, meter.positions, meter.work)

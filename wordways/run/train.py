@@ -1,4 +1,4 @@
-"""One loop for every paradigm: the same batches in the same order, the same optimiser, the same number of steps."""
+"""The training loop, equal for all paradigms: same batches in the same order, same optimiser, same number of steps."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from wordways.run.noise import SeededNoise
 from wordways.run.text import Stream
 from wordways.run.trace import metered
 
-CHECKS = 10  # validations a run, each also a point from which an interrupted run goes on
+CHECKS = 10  # validations per training, after each of which an interrupted training can resume
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 Batch = tuple[Canvas, list[str]]  # a canvas and the names of its rows
@@ -26,7 +26,10 @@ Batch = tuple[Canvas, list[str]]  # a canvas and the names of its rows
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """AdamW (Loshchilov and Hutter, 2019), linear warm-up, cosine down to `floor` of the peak rate."""
+    """AdamW (Loshchilov and Hutter, 2019) with linear warm-up and cosine decay to `floor` times the peak learning rate.
+
+    Raises ValueError where a number is out of range.
+    """
 
     steps: int
     batch: int
@@ -60,9 +63,9 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainLog:
-    """What training did, interruptions left out.
+    """Training statistics, interruptions excluded.
 
-    curve: step, training loss since the last point, validation loss, in the paradigm's nats.
+    curve: (step, mean training loss since the previous point, validation loss), in nats of the paradigm's objective.
     """
 
     curve: list[tuple[int, float, float]]
@@ -82,11 +85,12 @@ def fit(
     folder: Path,
     advance: Callable[[int], None],
 ) -> TrainLog:
-    """Trains, or goes on training, or does nothing where `folder` holds a finished run; the best weights end up loaded.
+    """Starts or resumes training, unless `folder` holds a finished one, and loads the best weights.
 
-    Writes best and last.safetensors and log.json; while it runs, state.safetensors to resume from.
+    Writes best.safetensors, last.safetensors and log.json, and during training state.safetensors to resume from.
+    Raises FloatingPointError where training diverges.
     """
-    with file_lock(folder / "lock", alone=True, why=f"another run trains {folder.name}"):
+    with file_lock(folder / "lock", alone=True, why=f"another run is training the same model, {folder.name}"):
         if not (folder / "log.json").is_file():
             log = train(paradigm, stream, valid, settings, seed, folder, advance)
             write_atomically(folder / "log.json", canonical(asdict(log)))
@@ -105,6 +109,7 @@ def train(
     folder: Path,
     advance: Callable[[int], None],
 ) -> TrainLog:
+    """The loop itself, from the last saved state on."""
     device = device_of(paradigm)
     optimizer = torch.optim.AdamW(
         paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
@@ -132,7 +137,7 @@ def train(
         supervised.append(loss.supervised)
         tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + meter.flops
         stopped = time.perf_counter()
-        advance(1)  # which may let somebody else go first
+        advance(1)  # may wait while another process times, which is not training time
         clock += time.perf_counter() - stopped
         if (step + 1) % every == 0 or step + 1 == settings.steps:
             checked = validation_loss(paradigm, valid, seed)
@@ -156,7 +161,7 @@ def train(
 
 @torch.inference_mode()
 def validation_loss(paradigm: Paradigm, valid: list[Batch], seed: int) -> float:
-    """The training objective on held-out examples, with the same noise every time."""
+    """The training objective on validation examples, with the same noise at every call."""
     paradigm.eval()
     total, count = 0.0, 0
     for canvas, ids in valid:
@@ -167,6 +172,7 @@ def validation_loss(paradigm: Paradigm, valid: list[Batch], seed: int) -> float:
 
 
 def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog) -> bytes:
+    """Weights, optimiser moments and log as one safetensors file."""
     tensors = dict(paradigm.state_dict())
     for name, weight in paradigm.named_parameters():
         for moment, value in optimizer.state[weight].items():
@@ -175,6 +181,7 @@ def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog
 
 
 def restore(paradigm: Paradigm, optimizer: torch.optim.Optimizer, path: Path) -> TrainLog:
+    """Loads a snapshot into the paradigm and the optimiser; returns its log."""
     tensors = load_file(path, device=str(device_of(paradigm)))
     paradigm.load_state_dict({name: tensors[name] for name in paradigm.state_dict()})
     for name, weight in paradigm.named_parameters():

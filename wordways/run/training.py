@@ -1,4 +1,4 @@
-"""The trainings that a run needs: a teacher first, then its own; a judge."""
+"""Trains the models that a run needs: its teacher, its own model, its judge LM."""
 
 import functools
 import itertools
@@ -23,7 +23,10 @@ VALID_ITEMS, VALID_BATCH = 512, 128
 
 @dataclass(frozen=True)
 class Trained:
-    """A cell's paradigm with its best weights, and what training took; of a teacher also what writing took, FLOP."""
+    """A cell's paradigm with its best weights and training log.
+
+    teacher: the trained teacher, if any.  written_flops: FLOP that generating the teacher's texts took.
+    """
 
     paradigm: Paradigm
     log: TrainLog
@@ -32,32 +35,32 @@ class Trained:
 
 
 def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[], None]) -> Trained:
-    """Trains what is not trained yet, a teacher first; make_way is called after every step."""
+    """Trains a cell's model, and its teacher first, unless checkpoints exist; calls `make_way` after every step."""
     run, paradigm = cell.run, cell.paradigm(text.vocabulary)
     paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
     paradigm, folder = paradigm.to(device), cell.checkpoint
-    wise = None if cell.teacher is None else trained(cell.teacher, text, device, make_way)
-    if cell.teacher is None or wise is None:
+    source = None if cell.teacher is None else trained(cell.teacher, text, device, make_way)
+    if cell.teacher is None or source is None:
         teacher = None
         stream = stream_of(canonical(cell.nodes["task"]), run.checkpoints, cell.train.batch, run.seed)
     else:
-        bar = functools.partial(progress_bar, "teacher: write", enabled=run.progress)
+        bar = functools.partial(progress_bar, "teacher: generating", enabled=run.progress)
         teacher = Teacher(
-            Subject(wise.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, cell.teacher.texts, bar
+            Subject(source.paradigm, text, [], [], run.seed, device), cell.measure.score_batch, cell.teacher.texts, bar
         )
         stream = Stream(text, cell.train.batch, run.seed, teacher)
-    with progress_bar(f"{cell.preset}: train", cell.train.steps, run.progress) as advance:
+    with progress_bar(f"{cell.preset}: training", cell.train.steps, run.progress) as advance:
 
         def stepped(count: int) -> None:
             advance(count)
             make_way()
 
         log = fit(paradigm, stream, validation_set(text, device, teacher), cell.train, run.seed, folder, stepped)
-    return Trained(paradigm, log, wise, 0 if teacher is None else teacher.flops())
+    return Trained(paradigm, log, source, 0 if teacher is None else teacher.flops())
 
 
 def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> Judge:
-    """Trained if it is not yet; seed 0, whatever is judged."""
+    """The judge LM of a cell, trained unless its checkpoint exists; its seed is 0 for every run that it scores."""
     text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
     made = trained(cell, text, device, make_way)
     what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
@@ -67,7 +70,7 @@ def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> 
 
 
 def validation_set(text: Text, device: torch.device, teacher: Teacher | None = None) -> list[Batch]:
-    """Of the kind that is learned from: a student that settles on its teacher's wordings moves away from the data's."""
+    """The first validation examples in batches; with a teacher its texts, because a distilled student fits those."""
     examples = list(itertools.islice(text.task.examples("valid"), VALID_ITEMS))
     examples = examples if teacher is None else teacher(examples)
     batches = [examples[first : first + VALID_BATCH] for first in range(0, len(examples), VALID_BATCH)]

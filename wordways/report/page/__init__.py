@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: read it, sort it, watch it, cite it."""
+"""The report as one self-contained page: tables to sort, charts, decoding step by step, and how to cite."""
 
 from wordways.report.page.build import page_of
 

@@ -1,4 +1,4 @@
-"""From the payload and three files beside this one to one file: no network, and nothing can run but our script."""
+"""Joins payload, markup, style and scripts into one file that loads nothing and runs only its own script."""
 
 import base64
 import hashlib
@@ -15,10 +15,18 @@ from wordways import HOME
 from wordways.record import canonical
 from wordways.report.page.payload import payload
 from wordways.report.rows import Row
-from wordways.report.tables import Table
+from wordways.report.table import Table
 
 HERE = Path(__file__).parent
 CITATION = HOME / "CITATION.cff"
+SCRIPTS = (  # in this order: tools first, then the sections as they follow each other on the page
+    "state", "dom", "tooltip", "rows", "sections",
+    "headline",
+    "labels", "axes", "lines", "pareto",
+    "tokens", "player",
+    "orders", "curves", "samples", "oracles", "tables", "provenance",
+    "filters", "window",
+)  # fmt: skip
 
 
 def page_of(
@@ -34,10 +42,10 @@ def page_of(
 
 
 def render(payload: Mapping[str, Any]) -> str:
-    """The page; the payload's text stands in it as data, which no browser reads as markup."""
-    style, script = (HERE / "page.css").read_text(), (HERE / "page.js").read_text()
+    """The page. It holds the payload as data, which no browser reads as markup."""
+    style, script = (HERE / "page.css").read_text(), script_text()
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string((HERE / "page.html").read_text())
-    # the only `<` that could end the element of the data, and two line ends that old parsers take for code's
+    # the only `<` that could end the data's element, and two characters that old parsers take for line ends in code
     data = canonical(payload).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return page.render(
         title=payload["title"],
@@ -50,8 +58,13 @@ def render(payload: Mapping[str, Any]) -> str:
     )
 
 
+def script_text() -> str:
+    """The files of SCRIPTS as one script, so that one hash in the content security policy allows all of it."""
+    return "\n".join((HERE / "js" / f"{name}.js").read_text() for name in SCRIPTS)
+
+
 def content_hash(content: str) -> str:
-    """As a content security policy names it: whatever else is in the page does not run."""
+    """The source expression of a content security policy that allows this content and no other."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
@@ -63,7 +76,7 @@ def own_version() -> str:
 
 
 def bibtex() -> str:
-    """The project as CITATION.cff names it."""
+    """The BibTeX entry that CITATION.cff describes."""
     known = yaml.safe_load(CITATION.read_text())
     authors = " and ".join(f"{{{author['name']}}}" for author in known["authors"])
     return "\n".join(
@@ -73,7 +86,7 @@ def bibtex() -> str:
             f"  author = {{{authors.strip('{}')}}},",
             f"  version = {{{known['version']}}},",
             f"  date = {{{known['date-released']}}},",
-            "  note = {Give with a number: commit, cell, machine; every record carries them.}",
+            "  note = {Cite with a number: commit, run and machine; each record contains them.}",
             "}",
         ]
     )

@@ -1,0 +1,172 @@
+"""From a command line to checked cells: hydra composes, every cell is checked, every error is one line."""
+
+import difflib
+import re
+import textwrap
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wordways import CONF
+from wordways.labels import phrase, spoken, titled
+from wordways.names import kind
+from wordways.run.cell import Cell
+from wordways.run.check import check_cell
+from wordways.settings import SettingError
+
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+NEAREST = 3  # names that a message offers in place of an unknown one
+
+
+def compose_cells(arguments: list[str]) -> list[Cell]:
+    """Every cell that the command asks for, checked. Raises SettingError with one line where any of them cannot run."""
+    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+        try:
+            parser = OverridesParser.create()
+            parsed = parser.parse_overrides(arguments)
+            for override in parsed:
+                check_choice(override.key_or_group, override)
+            fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+            sweeper = sweeper_of(fixed)
+            if sweeper._target_ != BASIC_SWEEPER:
+                jobs = [fixed]  # another sweeper decides as it goes; what stays fixed can be checked
+            else:
+                axes = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
+                jobs = BasicSweeper.split_arguments(parser.parse_overrides([*axes, *arguments]), None)[0]
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingError(one_line(error, arguments)) from None
+        cells = []
+        for overrides in jobs:
+            try:
+                config = compose("config", list(overrides), return_hydra_config=True)
+                HydraConfig.instance().set_config(config)
+                cells.append(cell_of(config))
+            except (HydraException, OmegaConfBaseException) as error:
+                raise SettingError(one_line(error, list(overrides), swept=len(jobs) > 1)) from None
+    return cells
+
+
+def sweeper_of(fixed: list[str]) -> Any:
+    """The sweeper that the command asks for; a setting of one paradigm alone is left to the cells of the sweep."""
+    try:
+        return compose("config", fixed, return_hydra_config=True).hydra.sweeper
+    except HydraException:
+        rest = [override for override in fixed if not override.lstrip("+~").startswith("paradigm.")]
+        return compose("config", rest, return_hydra_config=True).hydra.sweeper
+
+
+def cell_of(config: DictConfig) -> Cell:
+    choices = HydraConfig.get().runtime.choices
+    names = [str(name) for name in config if name != "hydra"]
+    plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, names), resolve=True)
+    if isinstance(plain["paradigm"], dict) and (title := plain["paradigm"].get("title")):
+        plain["paradigm"]["title"] = titled(title, changed_settings(config))
+    return check_cell(plain, choices["paradigm"], str(choices["experiment"]))
+
+
+def changed_settings(config: DictConfig) -> list[str]:
+    """What the command changed of the preset, in words; settings that the title shows by itself are left out."""
+    raw: Any = OmegaConf.to_container(config.paradigm, resolve=False)
+    shown = re.findall(r"\$\{\.([\w.]+)\}", str(raw["title"]))
+    found = {}
+    for override in HydraConfig.get().overrides.task:
+        name, _, _ = override.lstrip("+").partition("=")
+        path = name.removeprefix("paradigm.")
+        if name.startswith("paradigm.") and path not in ("title", *shown):
+            found[path] = OmegaConf.select(config.paradigm, path)
+    return [phrase(path, str(value)) for path, value in found.items() if not isinstance(value, DictConfig)]
+
+
+def check_choice(group: str, override: Any) -> None:
+    """Raises SettingError where a group of conf/ has no such choice."""
+    if not (CONF / group).is_dir() or override.is_delete():
+        return
+    values = override.sweep_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+    for value in map(str, values):
+        if value in choices_of(group) or value in ("null", "") or "$" in value:
+            continue
+        if group == "experiment" and value in choices_of("task"):
+            raise SettingError(f"experiment={value}: no such choice; that is a task, which task={value} runs")
+        raise SettingError(unknown_choice(group, value, choices_of(group)))
+
+
+def choices_of(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def unknown_choice(group: str, value: str, known: list[str]) -> str:
+    """The line that names the nearest choices."""
+    near = difflib.get_close_matches(value, known, NEAREST, cutoff=0.0)
+    return f"{group}={value}: no such choice; the nearest are {', '.join(near)} (all: wordways --help)"
+
+
+def one_line(error: Exception, arguments: list[str], swept: bool = False) -> str:
+    """Hydra's ten lines as one that names the option, its value and what is allowed."""
+    text = str(error)
+    missing = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
+    if missing:
+        return unknown_choice(missing[1], missing[2], choices_of(missing[1]))
+    wrong = re.search(r"Could not override '([^']+)'", text)
+    if wrong:
+        value = next((argument for argument in arguments if argument.lstrip("+~").startswith(f"{wrong[1]}=")), wrong[1])
+        preset = next((a.partition("=")[2] for a in arguments if a.startswith("paradigm=")), "")
+        if preset and wrong[1].startswith("paradigm."):
+            return lacking_setting(preset, value, wrong[1].removeprefix("paradigm."), swept)
+        return f"{value}: no such setting in this configuration; see wordways --cfg job"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def lacking_setting(preset: str, value: str, path: str, swept: bool) -> str:
+    """A preset without a setting: which presets have it, and how a sweep over several presets is written."""
+    line = f"{value}: paradigm={preset} has no such setting (see wordways --cfg job paradigm={preset})"
+    if not swept:
+        return line
+    return (
+        f"{line}; sweep it over the paradigms that have it in a command of its own, wordways -m paradigm=... "
+        f"paradigm.{path}=..., or write one preset per value (conf/paradigm/<name>.yaml) and sweep paradigm=<names>"
+    )
+
+
+@lru_cache(maxsize=1)
+def presets_by_paradigm() -> dict[str, list[str]]:
+    """The names of conf/paradigm, under the class that each one configures."""
+    found: dict[str, list[str]] = {}
+    for name in choices_of("paradigm"):
+        found.setdefault(class_of_preset(name), []).append(name)
+    return found
+
+
+def class_of_preset(name: str) -> str:
+    """Follows `defaults` to the preset that names the class."""
+    node = yaml.safe_load((CONF / "paradigm" / f"{name}.yaml").read_text())
+    if target := node.get("_target_"):
+        return target
+    parents = [entry.partition("@")[0] for entry in node["defaults"] if isinstance(entry, str) and entry != "_self_"]
+    return class_of_preset(parents[0])
+
+
+def choices_in_groups() -> str:
+    """What --help says of conf/: presets under their paradigms, and the choices of every other group."""
+    lines = ["  paradigm"]
+    for target, presets in presets_by_paradigm().items():
+        lines.append(wrapped(f"    {spoken(kind({'_target_': target}))}: ", presets))
+    for group in ("task", "experiment", "backbone", "train", "measure"):
+        lines.append(wrapped(f"  {group}: ", choices_of(group)))
+    lines.append(wrapped("  decoder@paradigm.decoder: ", choices_of("decoder")))
+    return "\n".join(lines).lstrip()
+
+
+def wrapped(head: str, names: list[str]) -> str:
+    indent = " " * (len(head) - len(head.lstrip()) + 4)
+    return textwrap.fill(", ".join(names), 100, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
+
+
+OmegaConf.register_new_resolver("wordways_choices", choices_in_groups, replace=True)

@@ -1,0 +1,100 @@
+"""Records of schema 1 as records of schema 2: public class names, titles, and the names of cells that follow from them.
+
+Old names stay in a record's `aliases`, so that what cites them still finds it; nothing that was measured changes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from wordways import CONF
+from wordways.labels import flatten, phrase, titled
+from wordways.record import ARCHIVE, Record, pack, read_records, write_atomically, write_record
+
+INTERPOLATED = re.compile(r"\$\{\.([\w.]+)\}")
+
+
+def migrate(results: Path) -> str:
+    """Rewrites a folder's records and the names in its config.yaml; returns a line that says what was done.
+
+    A record is written under its new name before its old file goes, so an interruption loses nothing.
+    """
+    records, refused = read_records(results)
+    archived, loose = (results / ARCHIVE).is_file(), {path.stem for path in (results / "cells").glob("*.json")}
+    fresh = [with_titles(record) for record in records]
+    for record in fresh:
+        write_record(results, record)
+    if archived:
+        pack(results, without={alias for record in fresh for alias in record.aliases})
+    for record in fresh:
+        for alias in {*record.aliases} & loose:
+            (results / "cells" / f"{alias}.json").unlink(missing_ok=True)
+    rename_in_command(results / "config.yaml", {alias: record.cell for record in fresh for alias in record.aliases})
+    left = "".join(f"\nnot a record: {reason}" for reason in refused)
+    return f"{results}: {len(fresh)} records are of schema 2{left}"
+
+
+def rename_in_command(path: Path, names: Mapping[str, str]) -> None:
+    if not path.is_file():
+        return
+    entries = yaml.safe_load(path.read_text()) or []
+    for entry in entries:
+        entry["cells"] = {names.get(cell, cell): what for cell, what in entry["cells"].items()}
+    write_atomically(path, yaml.safe_dump(entries, sort_keys=False, width=200))
+
+
+def with_titles(record: Record) -> Record:
+    """The record with the titles that conf/ gives its preset and task; titles that it has stay."""
+    config = record.config
+    found = {"paradigm": title_of_preset(config), "task": title_of_task(config["task"])}
+    titles = {part: title for part, title in found.items() if title} | config.get("title", {})
+    return replace(record, config={**config, "title": titles} if titles else config)
+
+
+def title_of_preset(config: Mapping[str, Any]) -> str | None:
+    """The preset's title for these settings; what they change of the preset is added in words."""
+    raw = composed("paradigm").get(config["preset"])
+    if raw is None or "title" not in raw:
+        return None
+    flat, shown = flatten(config["paradigm"]), INTERPOLATED.findall(raw["title"])
+    changed = [
+        phrase(path, flat[path])
+        for path, value in flatten(raw).items()
+        if path in flat and path not in ("title", *shown) and not value.startswith("${") and value != flat[path]
+    ]
+    return titled(resolved(raw["title"], config["paradigm"]), changed)
+
+
+def title_of_task(node: Mapping[str, Any]) -> str | None:
+    """The title of the task in conf/ that is of the same class and has most of the same settings."""
+    flat = flatten(node)
+    alike = [raw for raw in composed("task").values() if raw.get("_target_") == node["_target_"] and "title" in raw]
+    if not alike:
+        return None
+    return resolved(max(alike, key=lambda raw: len(flat.items() & flatten(raw).items()))["title"], node)
+
+
+def resolved(title: str, node: Mapping[str, Any]) -> str:
+    return str(OmegaConf.create({**node, "title": title}).title)
+
+
+@lru_cache(maxsize=4)
+def composed(group: str) -> Mapping[str, dict[str, Any]]:
+    """Every choice of a group of conf/, its interpolations unresolved."""
+    found = {}
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for name in sorted(path.stem for path in (CONF / group).glob("*.yaml")):
+            try:
+                node: Any = OmegaConf.to_container(compose("config", [f"{group}={name}"])[group], resolve=False)
+            except HydraException:
+                continue  # somebody's unfinished file names no record
+            found[name] = node
+    return found

@@ -1,0 +1,148 @@
+"""The numbers that tables show: which there are, what a heading calls them, how they are rounded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from wordways.record import Record
+from wordways.report import derive
+from wordways.report.rows import Row
+from wordways.report.stats import Interval
+
+SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a record: its heading in tables, its name and unit in data, what makes the unit of the raw one."""
+
+    heading: str
+    name: str
+    unit: str
+    scale: float
+    value: Callable[[Record], Interval | None]
+
+
+def exactly(value: Callable[[Record], float | None], record: Record) -> Interval | None:
+    """A number without an interval: a count, a correlation over a handful of traces."""
+    found = value(record)
+    return None if found is None else Interval(found, found, found, "none", 1)
+
+
+def length_measures(rows: Sequence[Row]) -> list[Measure]:
+    """None where the canvas says how long a text is."""
+    found = [
+        Measure("length error", "length_error", "", 1, derive.length_error),
+        Measure("canvas utilisation", "canvas_utilisation", "", 1, derive.canvas_utilisation),
+    ]
+    return found if any(derive.has_own_lengths(row.first()) for row in rows) else []
+
+
+def batches_of(rows: Sequence[Row]) -> list[int]:
+    """In which texts of natural length were timed."""
+    return sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
+
+
+def speed_measures(rows: Sequence[Row]) -> list[Measure]:
+    batches = batches_of(rows)
+    return [
+        Measure("latency/token (ms)", "latency_per_token", "ms", 1e3, derive.latency_per_token),
+        Measure("end-to-end (ms)", "end_to_end", "ms", 1e3, derive.latency),
+        Measure("TTFT (ms)", "time_to_first_token", "ms", 1e3, derive.time_to_first_token),
+        Measure("TPOT (ms)", "time_per_output_token", "ms", 1e3, derive.time_per_output_token),
+        *(
+            Measure(
+                f"throughput (tok/s, batch {batch})",
+                f"tokens_per_second_at_{batch}",
+                "1/s",
+                1,
+                partial(derive.throughput, batch=batch),
+            )
+            for batch in batches
+        ),
+        Measure("forward passes", "calls", "", 1, derive.calls),
+        Measure("tokens/pass", "tokens_per_pass", "", 1, derive.tokens_per_pass),
+        Measure("positions/token", "positions_per_token", "", 1, derive.positions_per_token),
+        *length_measures(rows),
+        Measure(
+            "peak memory (MB, batch 1)",
+            "peak_megabytes_at_1",
+            "MB",
+            1e-6,
+            partial(exactly, partial(derive.peak_memory, batch=1)),
+        ),
+    ]
+
+
+def data_measures(rows: Sequence[Row]) -> list[Measure]:
+    """What the data file has beyond the speed table."""
+    batches = batches_of(rows)
+    return [
+        *speed_measures(rows),
+        Measure("", "last_useful_token", "ms", 1e3, derive.last_useful_token),
+        *(
+            Measure(
+                "",
+                f"characters_per_second_at_{batch}",
+                "1/s",
+                1,
+                partial(derive.throughput, batch=batch, of="useful_chars"),
+            )
+            for batch in batches
+        ),
+        Measure("", "revised_share", "", 1, partial(exactly, derive.revisions)),
+        Measure("", "order_kendall_tau", "", 1, partial(exactly, derive.order_correlation)),
+    ]
+
+
+def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """(heading, metric, stratum): the first metric's strata, or all metrics where there is a single stratum."""
+    strata = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups()))
+    metrics = list(metrics_of(rows))
+    if len(strata) == 1:
+        return [(metric, metric, strata[0]) for metric in metrics]
+    return [(stratum, metrics[0], stratum) for stratum in strata]
+
+
+def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """What the rows' metrics are, by name: the task's own, the first its headline, and behind them those loaded."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        for name, entry in row.first().scores.items():
+            found.setdefault(name, entry)
+    return dict(sorted(found.items(), key=lambda named: "loaded" in named[1]))
+
+
+def digits_of(entry: Mapping[str, Any]) -> int:
+    """Decimals that say something: of numbers up to 100 one."""
+    return 1 if entry["unit"] in ("BLEU", "chrF", "perplexity") else 3
+
+
+def split(row: Row, metric: str, stratum: str | None, unit: str) -> str:
+    """Where some seeds solve a task and others do not, a mean says little: how many do."""
+    found = [derive.quality(record, metric, stratum) for record in row.records]
+    shares = [interval.value for interval in found if interval is not None]
+    apart = max(shares, default=0) - min(shares, default=0) >= APART
+    if not apart or unit != "share":
+        return ""
+    return f", solved {sum(share >= SOLVED for share in shares)} of {len(shares)}"
+
+
+def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any] | None) -> str:
+    if measured is None:
+        return "–"
+    half = (measured.high - measured.low) / 2
+    shown = f"{measured.value:.{digits}f}" + (f" ±{half:.{digits}f}" if measured.known() else "")
+    if line is None:
+        return shown
+    holds = abs(measured.value - line["theory"]) <= line["tolerance"]
+    return f"{shown} [{line['theory']:.4g}]{'' if holds else ' ✗'}"
+
+
+def rounded(interval: Interval | None, scale: float) -> str:
+    """Three significant digits; a dash where there is no value."""
+    if interval is None:
+        return "–"
+    value = interval.value * scale
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,58 @@
+"""Order maps."""
+
+from collections.abc import Sequence
+from textwrap import fill
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from wordways.report import derive
+from wordways.report.rows import Row, colours
+from wordways.report.style import LABEL_PT, WIDTH_IN, Columns, lettering, letters_in, line_in
+
+ORDER = 8
+CAPTION = "Order maps: the forward pass at which a position took its final value; the darker, the more texts."
+MAPS = 24  # panels; of more configurations so many are drawn
+
+
+def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
+    """Position against the call at which it took its final value: the share of traced texts in which it did so."""
+    traced = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
+    if not traced:
+        return None
+    shown = [traced[i * len(traced) // min(MAPS, len(traced))] for i in range(min(MAPS, len(traced)))]
+    calls, holes = (max(f(one) for _, settled in shown for one in settled) for f in (max, len))
+    across = min((2 if len(shown) < 9 else 3) * columns, len(shown))
+    down = -(-len(shown) // across)
+    width, foot, each = WIDTH_IN[columns], 0.42, 1.15
+    letters = int(width / across / letters_in("x", 1)) - 1
+    titles = [fill(lettering(row.label, 60).replace("_", "_ "), letters).replace("_ ", "_") for row, _ in shown]
+    head = 0.13 + line_in(1) * max(title.count("\n") + 1 for title in titles)
+    full = head + foot + down * each + (down - 1) * (head + 0.1)
+    figure, grid = plt.subplots(down, across, figsize=(width, full), squeeze=False, sharex=True, sharey=True)
+    figure.subplots_adjust(left=0.45 / width, right=1 - 0.05 / width, top=1 - head / full, bottom=foot / full)
+    figure.subplots_adjust(wspace=0.12, hspace=(head + 0.1) / each)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, title, (row, settled) in zip(grid.flat, titles, shown, strict=False):
+        share = np.zeros((calls, holes))
+        for one in settled:
+            share[np.array(one) - 1, np.arange(len(one))] += 1
+        share /= np.maximum(1, share.sum(0))
+        colour = colours([row.paradigm for row in rows])[row.paradigm]
+        shades = LinearSegmentedColormap.from_list(row.paradigm, ["white", colour])
+        extent = (0.5, holes + 0.5, calls + 0.5, 0.5)
+        axes.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="auto", extent=extent)
+        axes.set_title(title, loc="left", color=colour, fontsize=LABEL_PT[1])
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for number, axes in enumerate(grid.flat[: len(shown)]):
+        axes.tick_params(labelbottom=number + across >= len(shown))
+    for axes in grid[:, 0]:
+        axes.set_ylabel("pass")
+    for axes in grid.flat[max(0, len(shown) - across) : len(shown)]:
+        axes.set_xlabel("position")
+    return figure

@@ -1,0 +1,72 @@
+"""Implementation efficiency: measured and ideal latency, and whether their rankings agree."""
+
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+
+import pandas as pd
+
+from wordways.report import derive
+from wordways.report.columns import rounded
+from wordways.report.efficiency import efficiency, ideal_latency_per_token
+from wordways.report.rows import Row
+from wordways.report.stats import Interval
+from wordways.report.table import Table
+
+Compared = tuple[Row, Interval, Interval, Interval]
+"""A configuration, its measured and its ideal latency per token, eta."""
+
+ORDER = 9
+IMPOSSIBLE = 1.02  # an eta above is an error of the measurement
+
+
+def table(rows: Sequence[Row]) -> Table | None:
+    """None where no run measured its machine."""
+    found = [
+        (row, measured, best, eta)
+        for row in rows
+        if (measured := row.over_seeds(derive.latency_per_token))
+        and (best := row.over_seeds(ideal_latency_per_token))
+        and (eta := row.over_seeds(efficiency))
+    ]
+    if not found:
+        return None
+    ranks = [ranking([one.value for _, one, _, _ in found]), ranking([one.value for _, _, one, _ in found])]
+    turned = flips(found)
+    changed = {id(row) for pair in turned for row, *_ in pair}
+    frame = [
+        {
+            "": row.label,
+            "latency/token (ms)": rounded(measured, 1e3),
+            "ideal latency/token (ms)": rounded(best, 1e3),
+            "eta": rounded(eta, 1) + (" ✗" if eta.value > IMPOSSIBLE else ""),
+            "rank": str(rank),
+            "ideal rank": str(ideally) + (" ⇄" if id(row) in changed else ""),
+        }
+        for (row, measured, best, eta), rank, ideally in zip(found, *ranks, strict=True)
+    ]
+    peak = statistics.median(row.first().provenance["peak"]["flops_per_s"] for row, *_ in found) / 1e9
+    beta = statistics.median(row.first().provenance["peak"]["bytes_per_s"] for row, *_ in found) / 1e9
+    note = (
+        f"Ideal: every forward pass at {peak:,.3g} GFLOP/s or {beta:,.3g} GB/s, whichever takes longer, both measured "
+        f"in the run; eta = ideal / measured. {len(turned)} of {math.comb(len(found), 2)} pairs change rank (⇄)."
+    )
+    details = (
+        "A pair changes rank where the measured order is the opposite of the ideal one and the measured intervals do "
+        "not overlap: there the implementation decides and not the paradigm. ✗: eta above "
+        f"{IMPOSSIBLE}, an error of the measurement."
+    )
+    name, title = rows[0].task, f"Implementation efficiency: {rows[0].title}"
+    return Table(f"efficiency_{name}", title, note, pd.DataFrame(frame), "", details)
+
+
+def ranking(values: Sequence[float]) -> list[int]:
+    """Ranks, 1 for the least."""
+    order = sorted(values)
+    return [order.index(value) + 1 for value in values]
+
+
+def flips(found: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
+    """Pairs that change places between the measured and the ideal ranking, their measured intervals apart."""
+    return [(a, b) for a, b in itertools.permutations(found, 2) if a[1].high < b[1].low and a[2].value > b[2].value]

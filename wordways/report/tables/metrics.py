@@ -1,0 +1,17 @@
+"""Every metric over all strata together, where the quality table has columns for one metric only."""
+
+from collections.abc import Sequence
+
+from wordways.report.columns import metrics_of, quality_columns
+from wordways.report.rows import Row
+from wordways.report.scored import scored_table
+from wordways.report.table import Table
+
+ORDER = 5
+
+
+def table(rows: Sequence[Row]) -> Table | None:
+    metrics = list(metrics_of(rows))
+    if len(quality_columns(rows)) >= len(metrics) == len({metric for _, metric, _ in quality_columns(rows)}):
+        return None
+    return scored_table("Metrics", rows, [(metric, metric, None) for metric in metrics])

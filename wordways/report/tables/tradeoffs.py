@@ -1,0 +1,77 @@
+"""Trade-offs of every paradigm, over all its configurations: quality at a latency, latency at a quality."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+
+import pandas as pd
+
+from wordways.labels import spoken
+from wordways.report import derive
+from wordways.report.columns import metrics_of, quality_columns
+from wordways.report.rows import Row
+from wordways.report.stats import Interval
+from wordways.report.table import Table
+from wordways.report.tradeoffs import CARRIED, hypervolume, latency_at, quality_within
+
+ORDER = 3
+SHARES = (0.99, 0.95)  # of the baseline's quality, to be reached
+BUDGETS = (1.0, 0.5, 0.1)  # of the baseline's latency, to be kept
+REFERENCE = 10.0  # times the baseline's latency, at quality 0: the corner that areas are measured from
+
+
+def table(rows: Sequence[Row]) -> Table | None:
+    """A line for each metric and paradigm; None where the first configuration, the baseline, has no latency."""
+    time = rows[0].over_seeds(derive.latency)
+    if time is None:
+        return None
+    metrics = dict.fromkeys(metric for _, metric, _ in quality_columns(rows))
+    frame = [line for metric in metrics for line in lines_of_metric(rows, metric, time.value)]
+    if not frame:
+        return None
+    parts = " and ".join(f"{part:.0%}" for part in BUDGETS[1:])
+    budget, corner = 1e3 * time.value, 1e3 * REFERENCE * time.value
+    note = (
+        f"Baseline: {rows[0].label}, end-to-end latency {budget:.3g} ms at batch 1. 95 % intervals in brackets, the "
+        "chosen configuration behind them; – : no configuration qualifies."
+    )
+    details = (
+        "Latency at 99 % and 95 %: the least end-to-end latency among configurations whose interval's lower end "
+        "reaches that share of the baseline's quality. Quality within a latency: the best among configurations whose "
+        f"latency is at most the baseline's, and {parts} of it. Hypervolume: quality times decades of latency, from "
+        f"quality 0 and {corner:.3g} ms, {REFERENCE:g} times the baseline's. Intervals: {CARRIED}, not corrected for "
+        "the choice among configurations."
+    )
+    task = rows[0]
+    return Table(f"tradeoffs_{task.task}", f"Trade-offs: {task.title}", note, pd.DataFrame(frame), "", details)
+
+
+def lines_of_metric(rows: Sequence[Row], metric: str, slowest: float) -> Iterator[dict[str, str]]:
+    """No line where the metric's baseline is 0, unknown or without an interval, or more of it is not better."""
+    entry, value = metrics_of(rows)[metric], partial(derive.quality, metric=metric)
+    baseline = rows[0].over_seeds(value)
+    if baseline is None or not baseline.known() or baseline.value <= 0 or not entry["higher_is_better"]:
+        return
+    found = [
+        (row, time, quality)
+        for row in rows
+        if (time := row.over_seeds(derive.latency)) is not None and (quality := row.over_seeds(value)) is not None
+    ]
+    form = "{:.3f}" if entry["unit"] == "share" else "{:.1f}"
+    for paradigm, settings in groupby(found, key=lambda point: point[0].paradigm):
+        points = list(settings)
+        cells = {"": spoken(paradigm), "configurations": f"{len(points)}", "quality": metric}
+        for share in SHARES:
+            cells[f"latency at {share:.0%} (ms)"] = shown(latency_at(points, share * baseline.value), 1e3, "{:.3g}")
+        for part in BUDGETS:
+            bought = quality_within(points, part * slowest)
+            cells[f"quality within {1e3 * part * slowest:.3g} ms"] = shown(bought, 1, form)
+        yield cells | {"hypervolume": shown((hypervolume(points, REFERENCE * slowest), None), 1, "{:.3g}")}
+
+
+def shown(found: tuple[Interval | None, Row | None], scale: float, form: str) -> str:
+    interval, row = found
+    if interval is None:
+        return "–"
+    value, low, high = (form.format(scale * end) for end in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]" + (f" {row.label}" if row is not None else "")
