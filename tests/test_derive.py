@@ -9,7 +9,7 @@ from wordways.record import Record
 from wordways.report import derive, likelihoods
 from wordways.report.derive import quotas
 from wordways.report.rows import Row
-from wordways.report.tables.speed import largest_batch_note
+from wordways.report.tables.speed import saturation
 
 MS = 1_000_000
 
@@ -147,13 +147,16 @@ def test_a_pooled_metric_of_the_data_comes_from_its_sums() -> None:
     assert derive.quality(empty, "distinct_1", "x") is None
 
 
-def test_the_largest_batch_is_named_and_who_still_gains_there() -> None:
+def test_the_largest_batch_is_named_and_how_many_still_gain_there() -> None:
     def row(label: str, faster: int) -> Row:
         """Batch 1 makes 12.5 tokens a second, batch 2 ten, times `faster`."""
         timing = [{**entry, "useful_tokens": 3 * faster} if entry["batch"] == 2 else entry for entry in RECORD.timing]
         return Row(label, "", "", [replace(RECORD, timing=timing)])
 
-    assert largest_batch_note([row("a", 1)]).startswith(" Largest batch: 2, saturated (")
-    note = largest_batch_note([row("a", 1), row("b", 2)])
-    assert note.startswith(" Largest batch: 2, not saturated yet for b (a tenth above the rate at 1 ")
-    assert largest_batch_note([Row("a", "", "", [replace(RECORD, timing=RECORD.timing[:2])])]) == ""
+    assert saturation([row("a", 1)]) == (
+        " The largest batch, 2, saturates the machine for all configurations (saturated: throughput at most a tenth "
+        "above that at batch 1)."
+    )
+    some = saturation([row("a", 1), row("b", 2)])
+    assert some.startswith(" The largest batch, 2, does not saturate the machine for 1 of 2 configurations (")
+    assert saturation([Row("a", "", "", [replace(RECORD, timing=RECORD.timing[:2])])]) == ""

@@ -1,13 +1,19 @@
-"""Who may import whom: paradigms, tasks and harness stay apart, and a report needs no torch."""
+"""Who may import whom: paradigms, tasks and harness, running and reporting stay apart; a report needs no torch."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+from wordways.names import public, schema_1
+from wordways.settings import locate
 
 OWN = {"paradigms", "tasks", "wordways"}
 STANDARD = sys.stdlib_module_names
@@ -56,25 +62,86 @@ def test_the_harness_knows_contracts_not_classes(path: Path) -> None:
             assert allowed, name
 
 
+CHAPTERS = {path.stem for path in (ROOT / "paradigms").glob("*.py")} - {"__init__", "base"}
+DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")}
+WINGS = {"run": "wordways.report", "report": "wordways.run"}
+BETWEEN = ("record", "settings", "names", "labels")
+ABOVE = ("__main__", "command", "compose", "golden", "migrate", "new")
+
+
 def test_no_code_asks_which_paradigm_it_has() -> None:
-    names = {path.stem for path in files("paradigms")} - {
-        "__init__",
-        "base",
-        "attention",
-        "backbone",
-        "policy",
-        "sampling",
-    }
     for path in files("wordways"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare | ast.MatchValue):
                 constants = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
-                assert not constants & names, f"{path.name}:{node.lineno} compares with a paradigm's name"
+                assert not constants & CHAPTERS, f"{path.name}:{node.lineno} compares with a paradigm's name"
+
+
+def test_every_file_of_the_harness_is_in_a_wing_between_or_above_them() -> None:
+    assert {path.stem for path in (ROOT / "wordways").glob("*.py")} == {"__init__", *BETWEEN, *ABOVE}
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_the_wings_know_nothing_of_each_other(wing: str) -> None:
+    """Reading imports, those inside functions too; what stands between the wings knows neither."""
+    for path in [*files(f"wordways/{wing}"), *(ROOT / "wordways" / f"{name}.py" for name in BETWEEN)]:
+        for name, _ in imports(path):
+            assert not (name == WINGS[wing] or name.startswith(f"{WINGS[wing]}.")), f"{path}: {name}"
+
+
+def test_only_the_running_wing_loads_torch() -> None:
+    for path in [*files("wordways/report"), *(ROOT / "wordways" / f"{name}.py" for name in BETWEEN)]:
+        for name, _ in imports(path):
+            assert name.split(".")[0] not in {"torch", "paradigms"}, f"{path}: {name}"
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    """Over every module of the three packages, imports inside functions included."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for top in OWN for path in files(top)}
+    graph = {
+        module.removesuffix(".__init__"): {name for name, _ in imports(path) if name in modules} - {module}
+        for module, path in modules.items()
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_paradigms_stand_over_decoders_over_the_contract_over_the_trunk() -> None:
+    for path in files("paradigms/trunk"):
+        assert all(not n.startswith("paradigms") or n.startswith("paradigms.trunk") for n, _ in imports(path)), path
+    for name, _ in imports(ROOT / "paradigms" / "base.py"):
+        assert not name.startswith("paradigms") or name.startswith("paradigms.trunk"), name
+    published = {"golden": {"paradigms.diffusion"}}  # other people's programs, put together from a paradigm of ours
+    for path in files("paradigms/decoders"):
+        for name, _ in imports(path):
+            if name.startswith("paradigms") and name not in published.get(path.stem, ()):
+                assert name == "paradigms.base" or name.split(".")[1] in ("decoders", "trunk"), f"{path.stem}: {name}"
+
+
+@pytest.mark.parametrize("package", ["paradigms", "tasks"])
+def test_classes_have_public_names_that_no_move_changes(package: str) -> None:
+    """Every class that conf/ names is found under its package's own name, and goes by no other."""
+    text = "\n".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
+    named = set(re.findall(rf"_target_: ({package}\.[\w.]+)", text))
+    assert len(named) > 15
+    for target in named:
+        assert public(target) == target, f"{target} names a file"
+        assert locate(target).__name__ == target.partition(".")[2]
+        long = f"{locate(target).__module__}.{locate(target).__name__}"
+        assert public(long) == target
+        assert schema_1(target) == target or locate(target) is not None
+
+
+def test_a_class_that_is_nowhere_or_twice_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(AttributeError, match=r"paradigms.Nowhere: defined in no file"):
+        getattr(importlib.import_module("paradigms"), "Nowhere")  # noqa: B009
+    with pytest.raises(AttributeError, match=r"paradigms.Decoder: defined in autoregressive.py, ctc.py"):
+        getattr(importlib.import_module("paradigms"), "Decoder")  # noqa: B009
 
 
 def test_a_report_keeps_torch_out() -> None:
-    modules = [*(f"wordways.{name}" for name in ("report", "oracles", "plots", "tables", "claims")), "tasks.metrics"]
-    code = f"import sys, {', '.join(modules)}, tasks.list_operations; sys.exit('torch' in sys.modules)"
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files("wordways/report")]
+    modules = [module for module in modules if not module.endswith("__main__")]
+    code = f"import sys, {', '.join(modules)}, tasks.metrics, tasks.list_operations; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 

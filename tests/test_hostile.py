@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from wordways.record import Record, canonical, read_records, write_record
 from wordways.report.build import write_report
-from wordways.report.contrasts import marked
 from wordways.report.escape import in_latex, in_markdown, one_line
 from wordways.report.rows import rows_of
 from wordways.report.signature import signature
@@ -30,14 +29,15 @@ NAMES = (
 
 
 def renamed(results: Path, to: Path) -> list[Record]:
-    """A folder whose every preset has another hostile name, and whose texts are hostile and long."""
+    """A folder whose every preset has another hostile name and title, and whose texts are hostile and long."""
     shutil.copytree(results, to, ignore=shutil.ignore_patterns("report", "cells"))
     presets = list(dict.fromkeys(record.config["preset"] for record in read_records(results)[0]))
     for record in read_records(results)[0]:
         name = NAMES[presets.index(record.config["preset"])]
         samples = [{**sample, "text": NAMES[1] + "y" * 10_000} for sample in record.samples]
         device = {**record.provenance, "device": f"{NAMES[1]}|seed:9"}
-        changed = replace(record, config={**record.config, "preset": name}, samples=samples, provenance=device)
+        config = {**record.config, "preset": name, "title": {"paradigm": name, "task": NAMES[0]}}
+        changed = replace(record, config=config, samples=samples, provenance=device)
         write_record(to, changed)
     return [record for record in read_records(to)[0] if record.status == "ok"]
 
@@ -58,14 +58,14 @@ def whole(latex: str) -> bool:
     return (
         len(cells) == 1
         and opened == closed[::-1]
-        and not set("#$%^~_") & set(bare.replace("tab:quality_list_operations", ""))
+        and not set("#$%^~_") & set(re.sub(r"tab:[a-z_]+", "", bare))
         and min(braces) == 0 == braces[-1]
     )
 
 
 def table_of(records: list[Record]):
     rows = rows_of(records)
-    return replace(marked(quality_table(rows), rows), signature=signature(rows))
+    return replace(quality_table(rows), signature=signature(rows))
 
 
 def test_latex_of_hostile_names_is_whole(hostile: list[Record]) -> None:
@@ -132,11 +132,11 @@ def test_lines_are_one_and_steer_nothing() -> None:
 def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: Path, undrawn: None) -> None:
     shutil.copytree(results, tmp_path / "old", ignore=shutil.ignore_patterns("report"))
     first, second, third, *_ = sorted((tmp_path / "old" / "cells").iterdir())
-    first.write_text(first.read_text().replace('"schema":1', '"schema":0'))
+    first.write_text(first.read_text().replace('"schema":2', '"schema":0'))
     second.write_text(second.read_text().replace('"trace":', '"track":', 1))
     third.write_text(third.read_text().replace('"seed":0', '"seed":NaN', 1))
     shown = write_report(tmp_path / "old")
-    assert f"{first.name}: schema 0; this version reads schemas 1" in shown
+    assert f"{first.name}: schema 0; this version reads schemas 1 and 2" in shown
     assert f"{second.name}: lacks trace" in shown
     assert f"{third.name}: not readable as JSON (NaN is not allowed)" in shown
 
@@ -157,7 +157,9 @@ def test_a_task_this_version_does_not_know_has_numbers_and_no_theory(
     write_record(tmp_path, replace(record, config={**record.config, "task": {**record.config["task"], **task}}))
     shown = write_report(tmp_path)
     assert reason in shown
-    assert "accuracy in share" in shown
+    assert "Means of accuracy" in shown
+    (table,) = (tmp_path / "report").glob("quality_*.md")
+    assert "Units: accuracy (share)." in table.read_text()
 
 
 @pytest.mark.parametrize("config", [{}, {"task": {"_target_": "tasks.bigram.Bigram"}, "paradigm": {"_target_": 3}}, 7])

@@ -25,33 +25,37 @@ SHOWN = (
     ("metric", "token_f1", TASK_PAGE),
 )
 TINY = (
+    "paradigm=cosine_masking", "task=either_end",
     "train.steps=5", "train.warmup=1", "train.batch=8", "measure.items=8", "measure.likelihood_items=4",
     "measure.batches=[1]", "measure.timed=1", "measure.lengths=[2]", "measure.repeats=1", "backbone.layers=1",
     "backbone.width=16", "backbone.heads=1", "backbone.hidden=16", "threads=1", "progress=false",
 )  # fmt: skip
 
+IMPORTS = {  # what the documented loop needs beside those of the example
+    "import Iterator\n": "import Iterator\nfrom functools import partial\n",
+    "all_rows, given": "all_rows, ban, given",
+    "import hide_exactly\n": "import hide_exactly\nfrom paradigms.decoders.sampling import pick\n",
+}
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with the documented examples, and one more paradigm with the documented loop."""
-    home = tmp_path_factory.mktemp("copy")
+    home, left_out = tmp_path_factory.mktemp("copy"), ("__pycache__", *(f"{name}.*" for _, name, _ in SHOWN))
     for name in ("paradigms", "tasks", "conf", "wordways", "tests"):
-        shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(*left_out))
     for name in ("pyproject.toml", "CITATION.cff"):
         shutil.copy(ROOT / name, home)
     new.create("paradigm", "cosine_masking", home)
     new.create("task", "either_end", home)
     path = new.create("paradigm", "three_pass", home)[0]
+    code = path.read_text()
     loop = next(block for block in blocks(PARADIGM_PAGE, "python") if block.startswith("    def decode"))
-    code = re.sub(r"    def decode.*?(?=\n    def )", lambda _: loop, path.read_text(), flags=re.S)
-    code = code.replace("all_rows, ", "all_rows, ban, ").replace(
-        "import Iterator\n", "import Iterator\nfrom functools import partial\n"
-    )
-    path.write_text(
-        code.replace(
-            "policy import hide_exactly\n", "policy import hide_exactly\nfrom paradigms.decoders.sampling import pick\n"
-        )
-    )
+    code = re.sub(r"    def decode.*?(?=\n    def )", lambda _: loop, code, flags=re.S)
+    for line, more in IMPORTS.items():
+        assert line in code
+        code = code.replace(line, more)
+    path.write_text(code)
     return home
 
 
@@ -153,12 +157,12 @@ def test_what_was_written_meets_the_contracts_and_the_style(copy: Path) -> None:
     if not (copy / "tasks" / "metrics" / "token_f1.py").exists():
         new.create("metric", "token_f1", copy)
     names = ("cosine_masking", "three_pass", "either_end", "token_f1")
+    chosen = f"{' or '.join(names[:1] + names[2:])} or three_pass and not loss"  # it trains as the first does
     modules = ("paradigms", "floors", "task_contract", "metric_contract")
     files = [f"tests/test_{module}.py" for module in modules]
-    done = run(copy, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-k", " or ".join(names), *files)
+    done = run(copy, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-k", chosen, *files)
     assert done.returncode == 0, done.stdout
-    passed = re.search(r"(\d+) passed", done.stdout) or re.search(r"\.{20,}", done.stdout)
-    assert passed, done.stdout
+    assert done.stdout.count(".") > 30, "the tests of conf/ and tasks/metrics/ discover what was written"
     written = [path for name in names for path in copy.rglob(f"{name}.py")]
     assert len(written) == len(names)
     for command in (["check"], ["format", "--check"]):
@@ -166,44 +170,53 @@ def test_what_was_written_meets_the_contracts_and_the_style(copy: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_trains_decodes_and_scores(copy: Path) -> None:
-    """The paradigm on the task, neither of which any other file names."""
-    done = run(copy, "-m", "wordways", "paradigm=cosine_masking", "task=either_end", *TINY)
-    assert done.returncode == 0, done.stderr
-    (path,) = (copy / "results" / "either_end" / "cells").glob("*.json")
-    record = json.loads(path.read_text())
-    assert record["status"] == "ok"
-    assert record["likelihood"]["kind"] == "pseudo"
-    assert len(record["likelihood"]["nats"]) == 4
-    assert len(record["scores"]["accuracy"]["items"]) == 8
-    assert record["config"]["title"] == {"paradigm": "cosine masking", "task": "either end, n = 6"}
-    assert "cosine masking" in done.stdout
-
-
-COMPOSE = """
+SCRIPT = """
 import json, sys
 from wordways.compose import compose_cells
+from wordways.run.execute import run_cell
 from wordways.settings import SettingError
+asked, tiny = json.loads(sys.argv[1])
 found = []
-for arguments in json.loads(sys.argv[1]):
+for arguments in asked:
     try:
         found.append(len(compose_cells(arguments)))
     except SettingError as error:
         found.append(f"wordways: {error}")
+run_cell(*compose_cells(tiny))
 print(json.dumps(found))
 """
 
 
-def test_the_pages_commands_compose_and_their_mistakes_are_found_before_training(copy: Path) -> None:
-    said = [
-        line for page in (PARADIGM_PAGE, TASK_PAGE) for line in re.findall(r"^wordways: .+", page.read_text(), re.M)
-    ]
+def test_the_pages_commands_compose_and_a_run_ends_well(copy: Path) -> None:
+    """The paradigm on the task, neither of which any other file names; mistakes are found before training."""
+    pages = (PARADIGM_PAGE, TASK_PAGE)
+    right = [words[1:] for page in pages for words in commands(page) if words[0] == "wordways"]
     wrong = [["paradigm=cosine_masking", "paradigm.power=0.0"], ["task=either_end", "task.n=5"]]
-    right = [words[1:] for page in (PARADIGM_PAGE, TASK_PAGE) for words in commands(page) if words[0] == "wordways"]
+    said = [line for page in pages for line in re.findall(r"^wordways: .+", page.read_text(), re.M)]
     asked = [[word for word in words if word != "-m"] for words in right]
-    done = run(copy, "-c", COMPOSE, json.dumps([*asked, *wrong]))
+    done = run(copy, "-c", SCRIPT, json.dumps([[*asked, *wrong], TINY]))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [2, 1, 6, 6, 6, *said]
+    assert json.loads(done.stdout) == [2, 1, 4, 6, 4, *said]
+    check_record(copy)
+
+
+@pytest.mark.slow
+def test_the_command_itself_ends_with_a_report(copy: Path) -> None:
+    done = run(copy, "-m", "wordways", *TINY, "overwrite=always")
+    assert done.returncode == 0, done.stderr
+    assert "cosine masking" in done.stdout
+    check_record(copy)
+
+
+def check_record(home: Path) -> None:
+    """Trained, decoded and scored, with its likelihood."""
+    (path,) = (home / "results" / "either_end" / "cells").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["status"] == "ok", record["reason"]
+    assert record["likelihood"]["kind"] == "pseudo"
+    assert len(record["likelihood"]["nats"]) == 4
+    assert len(record["scores"]["accuracy"]["items"]) == 8
+    assert record["config"]["title"] == {"paradigm": "cosine masking", "task": "either end, n = 6"}
 
 
 @pytest.mark.parametrize("quotas", [(1, 1, 1, 1), (2, 2), (3, 1), (4,)])

@@ -1,5 +1,6 @@
 """The report: rebuilt from records alone, the same bytes every time, nothing dropped, nothing executed."""
 
+import inspect
 import itertools
 import json
 import shutil
@@ -14,20 +15,26 @@ import pytest
 from conftest import ROOT, SMALL, cell
 
 from wordways.record import Record, read_records, write_record
+from wordways.report.answers import oracle_table
 from wordways.report.build import main, write_report
-from wordways.report.contrasts import contrast_of, marked
+from wordways.report.contrasts import contrast_of
 from wordways.report.derive import quality
+from wordways.report.drawing import End, apart, panels_with_margin, telling
+from wordways.report.escape import in_markdown
+from wordways.report.figures import quality_latency, revision
 from wordways.report.folder import sha256
+from wordways.report.kinds import kinds
 from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines
-from wordways.report.plots import CAPTIONS, End, apart, caption_of, panels_with_margin, revision, save_figures, telling
+from wordways.report.plots import caption_of, save_figures
 from wordways.report.rows import Row, rows_of, series_of
 from wordways.report.style import WIDTH_IN
-from wordways.report.table import Table
+from wordways.report.table import NOTE, Table
 from wordways.report.tables.quality import table as quality_table
 from wordways.run.execute import run_cell
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
+TASK = "list_operations_n_4"
 FIELDS = [
     "task", "operation", "measure", "n", "k", "quotas", "order", "temperature", "threshold",
     "paradigm", "preset", "seed",
@@ -49,14 +56,15 @@ def test_tables_and_figures_are_there_in_every_format(copy: Path) -> None:
     shown = write_report(copy)
     names = {path.name for path in (copy / "report").iterdir()}
     for figure in FIGURES:
-        assert {f"{figure}_list_operations.{ending}" for ending in ("pdf", "svg", "png")} <= names
+        assert {f"{figure}_{TASK}.{ending}" for ending in ("pdf", "svg", "png")} <= names
     for table in ("quality", "speed"):
-        assert {f"{table}_list_operations.{ending}" for ending in ("md", "csv", "tex")} <= names
+        assert {f"{table}_{TASK}.{ending}" for ending in ("md", "csv", "tex")} <= names
     assert shown.splitlines()[-1] == f"report: {copy / 'report' / 'index.html'}"
     for word in (
-        "autoregressive",
-        "diffusion_k2",
-        "ms/token",
+        "list operations, n = 4",
+        "AR",
+        "diffusion (2 per pass)",
+        "latency/token",
         "skipped: autoregressive, seed 0: autoregressive supports suffix",
     ):
         assert word in shown
@@ -111,22 +119,24 @@ def test_the_best_are_bold_and_those_not_worse_underlined(copy: Path) -> None:
     size = len(first.item_ids)
     right = {"best": size, "near": size - 2, "worse": size // 2}
     records = []
-    for number, (preset, count) in enumerate(right.items()):
+    for number, (title, count) in enumerate(right.items()):
         scores = {"accuracy": {**first.scores["accuracy"], "items": [1] * count + [0] * (size - count)}}
-        config = {**first.config, "preset": preset}
+        config = {**first.config, "title": {**first.config["title"], "paradigm": preset}}
         strata = dict.fromkeys(first.item_ids, "all")
         records.append(replace(first, cell=f"{number:016x}", config=config, scores=scores, strata=strata))
     rows = rows_of(records)
-    table = marked(quality_table(rows), rows)
+    table = quality_table(rows)
     assert table.marks == {(0, 1): "best", (1, 1): "level"}
     assert "| best | **1.000" in table.markdown()
     assert "| near | <u>" in table.markdown()
     assert r"\textbf{1.000 $\pm$" in table.latex()
     assert r"\underline{" in table.latex()
     assert "**" not in table.frame.to_csv()
-    assert "Bold: " in table.note
-    level = rows[:2]
-    assert "**1" not in marked(quality_table(level), level).markdown(), "where no row is worse none is marked"
+    assert "Bold: best." in table.note
+    assert "Holm over the column" in table.details
+    level = quality_table(rows[:2])
+    assert "**1" not in level.markdown(), "where no configuration is worse none is marked"
+    assert "Bold" not in level.note + level.details
 
 
 def test_three_seeds_all_right_and_all_wrong_are_no_three_items(copy: Path) -> None:
@@ -144,7 +154,7 @@ def test_three_seeds_all_right_and_all_wrong_are_no_three_items(copy: Path) -> N
 def test_what_is_no_longer_made_goes_and_nothing_else(copy: Path) -> None:
     write_report(copy)
     folder = copy / "report"
-    for name, content in (("notes.txt", "mine"), ("budgets_list_operations.tex", "changed by hand")):
+    for name, content in (("notes.txt", "mine"), (f"budgets_{TASK}.tex", "changed by hand")):
         (folder / name).write_text(content)
     sums = folder / "SHA256SUMS"
     (copy / "outside").write_text("stays")
@@ -153,7 +163,7 @@ def test_what_is_no_longer_made_goes_and_nothing_else(copy: Path) -> None:
         path.unlink()
     write_report(copy)
     left = {path.name for path in folder.iterdir()}
-    assert left == {"index.html", "report.md", "SHA256SUMS", "notes.txt", "budgets_list_operations.tex"}
+    assert left == {"index.html", "report.md", "SHA256SUMS", "notes.txt", f"budgets_{TASK}.tex"}
     assert (copy / "outside").is_file()
     assert not [path for path in copy.iterdir() if path.name.startswith(".")], "nothing is left of the building"
 
@@ -183,24 +193,27 @@ def test_of_many_rows_the_most_telling_are_named() -> None:
     assert named[0] == End(0.0, 9.0, "0 9", "a"), "the front comes first"
     assert {end.paradigm for end in named} == {"a", "b"}
     assert telling(ends[:14], True, 14) == ends[:14]
-    assert "each panel names 14" in caption_of("quality_latency", 402)
-    assert "Dots" in caption_of("quality_latency", 402)
-    assert caption_of("quality_latency", 14) == CAPTIONS["quality_latency"]
+    caption = quality_latency.CAPTION
+    assert "Each panel names 14 of 402 configurations" in caption_of(caption, 402, None)
+    assert "Dots without bars" in caption_of(caption, 402, None)
+    assert caption_of(caption, 14, None) == caption
+    assert caption_of("Maps.", 402, 24) == "Maps. 24 of 402 configurations."
+    assert caption_of("Maps.", 24, 24) == "Maps."
 
 
 def test_seeds_make_one_row_with_an_interval_over_seeds(copy: Path) -> None:
     rows = {row.label: row for row in rows_of(ok(copy))}
-    assert sorted(rows) == ["autoregressive", "diffusion_k1", "diffusion_k2", "masked_infill", "parallel"]
+    assert sorted(rows) == ["AR", "diffusion (1 per pass)", "diffusion (2 per pass)", "masked infill", "parallel"]
     assert [record.config["seed"] for record in rows["parallel"].records] == [0, 1]
     data = data_frame(list(rows.values()))
     methods = data[(data["measure"] == "accuracy")].groupby("row")["method"].unique()
     assert list(methods["parallel"]) == ["Student t"]
-    assert list(methods["autoregressive"]) == ["Wilson"]
+    assert list(methods["AR"]) == ["Wilson"]
 
 
 def test_rows_come_in_the_styles_order(copy: Path) -> None:
     labels = [row.label for row in rows_of(ok(copy))]
-    assert labels == ["autoregressive", "masked_infill", "parallel", "diffusion_k1", "diffusion_k2"]
+    assert labels == ["AR", "masked infill", "parallel", "diffusion (1 per pass)", "diffusion (2 per pass)"]
 
 
 def test_settings_that_differ_are_in_the_label(copy: Path) -> None:
@@ -213,8 +226,9 @@ def test_settings_that_differ_are_in_the_label(copy: Path) -> None:
         )
         write_record(copy, other)
     labels = [row.label for row in rows_of(ok(copy))]
-    assert {"diffusion_k2 order=confidence", "diffusion_k2 order=margin", "diffusion_k2 order=random"} <= set(labels)
-    assert "diffusion_k1" in labels
+    orders = ("confidence", "margin", "random")
+    assert {f"diffusion (2 per pass, {order} order)" for order in orders} <= set(labels)
+    assert "diffusion (1 per pass)" in labels
 
 
 def test_oracle_lines_have_all_fields_in_order_for_every_cell_with_theory(copy: Path) -> None:
@@ -265,7 +279,8 @@ def test_damaged_records_are_named_and_the_rest_is_reported(copy: Path, undrawn:
 def test_hostile_names_are_escaped(copy: Path, undrawn: None) -> None:
     hostile = r"a_b & 50% $x$ {y} ~ ^ \input{z} | <script>"
     record = ok(copy)[0]
-    write_record(copy, replace(record, config={**record.config, "preset": hostile}))
+    title = {"paradigm": hostile, "task": hostile}
+    write_record(copy, replace(record, config={**record.config, "preset": hostile, "title": title}))
     write_report(copy)
     table = quality_table(rows_of(ok(copy)))
     latex = table.latex()
@@ -290,7 +305,7 @@ def test_labels_are_moved_apart_and_stay_inside() -> None:
 def test_latex_is_booktabs(copy: Path) -> None:
     rows = rows_of(ok(copy))
     latex = quality_table(rows).latex()
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption", r"\label{tab:quality_list_operations}"):
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption", rf"\label{{tab:quality_{TASK}}}"):
         assert rule in latex
     body = latex[latex.index(r"\midrule") : latex.index(r"\bottomrule")]
     assert body.count(r"\\") == len(rows)
@@ -299,14 +314,26 @@ def test_latex_is_booktabs(copy: Path) -> None:
 
 def test_tasks_with_other_settings_have_tables_of_their_own(copy: Path, undrawn: None) -> None:
     record = next(r for r in ok(copy) if r.config["preset"] == "parallel")
-    other = replace(record, cell="0" * 16, config={**record.config, "task": {**record.config["task"], "n": 5}})
+    task, title = {**record.config["task"], "n": 5}, {**record.config["title"], "task": "list operations, n = 5"}
+    other = replace(record, cell="0" * 16, config={**record.config, "task": task, "title": title})
     rows = rows_of([*ok(copy), other])
-    assert {row.task for row in rows} == {"list_operations_n4", "list_operations_n5"}
-    assert [row.label for row in rows if row.task == "list_operations_n5"] == ["parallel"]
+    assert {row.task for row in rows} == {TASK, "list_operations_n_5"}
+    assert [row.label for row in rows if row.task == "list_operations_n_5"] == ["parallel"]
     write_record(copy, other)
     shown = write_report(copy)
-    assert "Quality, list_operations_n5" in shown
-    assert (copy / "report" / "quality_list_operations_n5.csv").is_file()
+    assert "Quality: list operations, n = 5" in shown
+    assert (copy / "report" / "quality_list_operations_n_5.csv").is_file()
+
+
+def test_tasks_of_one_title_and_of_none_are_told_apart_by_their_settings(results: Path) -> None:
+    record = next(r for r in ok(results) if r.config["preset"] == "parallel")
+    other = {**record.config, "task": {**record.config["task"], "n": 5}}
+    for title in ({"task": "lists"}, {}):
+        records = [replace(record, config={**config, "title": title}) for config in (record.config, other)]
+        name = title.get("task", "list operations")
+        assert {row.title for row in rows_of(records)} == {f"{name}, n = 4", f"{name}, n = 5"}
+        slug = name.replace(" ", "_")
+        assert {row.task for row in rows_of(records)} == {f"{slug}_n_4", f"{slug}_n_5"}
 
 
 def test_labels_of_any_length_leave_room_for_a_panel() -> None:
@@ -335,20 +362,22 @@ def test_a_known_law_has_a_table_and_a_figure_of_errors(languages: Path, tmp_pat
     shutil.copytree(languages, tmp_path / "copy")
     write_report(tmp_path / "copy")
     folder = tmp_path / "copy" / "report"
-    table = (folder / "law_hidden_markov.md").read_text().splitlines()
+    table = (folder / "law_hidden_markov_language.md").read_text().splitlines()
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in table if line.startswith("| ")}
     kl, bound, slack, reverse, *_ = zip(
-        *(rows[name] for name in ("diffusion_left_to_right", "diffusion_k1")), strict=True
+        *(rows[name] for name in ("diffusion (left to right)", "diffusion (1 per pass)")), strict=True
     )
     assert bound[0] == slack[0] == "–", "an exact law needs no bound"
     assert "–" not in (*kl, bound[1], slack[1], *reverse)
     assert "[0]" in kl[0]
     assert "[0]" in bound[1]
     assert all("[0]" in cell for cell in reverse), "theory: KL 0, both ways"
-    assert (folder / "error_calls_hidden_markov.png").is_file()
-    likelihood = (folder / "likelihood_hidden_markov.md").read_text()
-    assert "| diffusion_k1 | exact, over all orders |" in likelihood
-    assert "C, bits lost where all is written at once: " in (folder / "quality_hidden_markov.md").read_text()
+    assert (folder / "error_calls_hidden_markov_language.png").is_file()
+    likelihood = (folder / "likelihood_hidden_markov_language.md").read_text()
+    assert "| diffusion (1 per pass) | exact, over all orders |" in likelihood
+    details = quality_table([row for row in rows_of(ok(languages)) if row.task == "hidden_markov_language"]).details
+    assert "Conditional total correlation, lost by factorised sampling of a whole text (bits): " in details
+    assert in_markdown(details) in (folder / "quality_hidden_markov_language.md").read_text()
 
 
 def test_gaps_name_what_they_are_measured_against(languages: Path) -> None:
@@ -360,7 +389,7 @@ def test_tasks_that_differ_in_one_number_make_a_figure(languages: Path, tmp_path
     shutil.copytree(languages, tmp_path / "copy")
     write_report(tmp_path / "copy")
     assert (tmp_path / "copy" / "report" / "quality_tokens_retrieval.png").is_file()
-    assert "Dashed: the chance" in (tmp_path / "copy" / "report" / "report.md").read_text()
+    assert "Dashed: probability that training masks a whole answer" in (tmp_path / "copy" / "report" / "report.md").read_text()
     rows = rows_of(ok(languages))
     assert [(key, sorted(at)) for key, at in series_of(rows).items()] == [(("retrieval", "tokens"), [1, 2, 3])]
 
@@ -383,23 +412,49 @@ def test_revisions_are_joined_where_only_the_number_of_calls_differs(results: Pa
     first = next(record for record in ok(results) if record.config["preset"] == "diffusion_k1")
 
     def revised(calls: int, temperature: float) -> Record:
-        decoder = {
-            "_target_": "paradigms.decoders.mask_predict.MaskPredict",
-            "passes": calls,
-            "temperature": temperature,
-        }
-        config = {**first.config, "paradigm": {**first.config["paradigm"], "decoder": decoder}}
+        decoder = {"_target_": "paradigms.MaskPredict", "passes": calls, "temperature": temperature}
+        title = {**first.config["title"], "paradigm": "diffusion (mask-predict)"}
+        config = {**first.config, "title": title, "paradigm": {**first.config["paradigm"], "decoder": decoder}}
         entry = {"unit": "share", "higher_is_better": True, "items": [calls / 10] * len(first.item_ids)}
         trace = {**(first.trace or {}), "nfe": [calls] * len((first.trace or {})["items"])}
         return replace(first, config=config, scores={"net_gain": entry}, trace=trace)
 
-    figure = revision(rows_of([revised(10, 0.0), revised(2, 0.0), revised(4, 0.0), revised(4, 1.0)]), 2)
+    figure = revision.figure(rows_of([revised(10, 0.0), revised(2, 0.0), revised(4, 0.0), revised(4, 1.0)]), 2)
     assert figure is not None
     curve, zero = figure.axes[0].lines
     for axis, planted in zip(curve.get_data(), ((2, 4, 10), (0.2, 0.4, 1)), strict=True):
         assert np.asarray(axis).tolist() == pytest.approx(planted)
     assert not np.any(zero.get_ydata())
-    assert [text.get_text() for text in figure.axes[0].texts] == ["diffusion_k1 temperature=0.0"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["diffusion (mask-predict, T = 0)"]
     plt.close(figure)
-    assert revision(rows_of([revised(4, 0.0), revised(4, 1.0)]), 2) is None, "nothing to join"
-    assert revision(rows_of(ok(results)), 2) is None, "no drafts"
+    assert revision.figure(rows_of([revised(4, 0.0), revised(4, 1.0)]), 2) is None, "nothing to join"
+    assert revision.figure(rows_of(ok(results)), 2) is None, "no drafts"
+
+
+@pytest.mark.parametrize(("package", "entry"), [("tables", "table"), ("figures", "figure")])
+def test_every_kind_has_a_place_an_idea_and_one_entry_point(package: str, entry: str) -> None:
+    found = kinds(package)
+    files = {path.stem for path in (ROOT / "wordways" / "report" / package).glob("*.py")} - {"__init__"}
+    assert {kind.__name__.rpartition(".")[2] for kind in found} == files
+    places = [kind.ORDER for kind in found]
+    assert places == sorted(set(places)), "the place of each kind is its own"
+    for kind in found:
+        entries = [name for name in ("table", "figure") if hasattr(kind, name)]
+        assert entries == [entry], kind.__name__
+        assert inspect.getmodule(getattr(kind, entry)) is kind, "an entry point is not imported"
+        assert (kind.__doc__ or "").strip(), kind.__name__
+        assert entry == "table" or kind.CAPTION.strip(), kind.__name__
+
+
+def test_notes_are_short_and_do_not_list_the_rows(results: Path, languages: Path) -> None:
+    rows = rows_of([*ok(results), *ok(languages)])
+    made = {}
+    for task in {row.task for row in rows}:
+        of_task = [row for row in rows if row.task == task]
+        found = {kind.__name__: kind.table(of_task) for kind in kinds("tables")}
+        made |= {name: table for name, table in found.items() if table is not None}
+        for name, table in found.items():
+            assert table is None or len(table.note) <= NOTE, (name, task)
+            assert table is None or not all(row.label in table.note for row in of_task), (name, task)
+    assert made.keys() == {kind.__name__ for kind in kinds("tables")}, "every kind was made of some task"
+    assert len(oracle_table(oracle_lines(ok(results))).note) <= NOTE

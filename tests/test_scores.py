@@ -9,9 +9,10 @@ from test_text import Sentences
 
 from tasks.base import Example
 from tasks.metrics import METRICS
-from wordways.report import derive, tables
+from wordways.report import derive, scored
 from wordways.report.contrasts import contrast_of
 from wordways.report.rows import Row
+from wordways.report.tables import quality
 from wordways.run.scores import scores
 
 NAMES = ("rouge_l", "coverage", "distinct_2", "self_bleu", "unigram_entropy", "length_ratio")
@@ -75,14 +76,14 @@ def test_signatures_are_kept_wherever_there_are_any() -> None:
     assert "signature" not in FOUND["unigram_entropy"]
 
 
-def test_the_table_has_the_datas_row_and_a_dash_for_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "lost_note", lambda _: "")
+def test_the_table_has_the_references_row_and_a_dash_for_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scored, "lost_note", lambda _: "")
     record = replace(RECORD, strata=dict.fromkeys(RECORD.item_ids, ""))
-    table = tables.quality_table([Row("ours", "parallel", "sentences", [record])])
-    assert list(table.frame[""]) == ["ours", "the data"]
+    table = quality.table([Row("ours", "parallel", "sentences", [record])])
+    assert list(table.frame[""]) == ["ours", "reference"]
     assert list(table.frame["rouge_l"]) == ["0.333 ±0.365", "–"]
     assert str(table.frame["distinct_2"].iloc[1]).startswith("0.714")
-    assert "rouge_l: rouge-score" in table.note
+    assert "rouge_l: rouge-score" in table.details
 
 
 def test_contrasts_are_over_items_that_both_have_a_value_for() -> None:

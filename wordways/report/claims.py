@@ -60,7 +60,7 @@ OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {
     "tokens per second": lambda row: row.over_seeds(partial(derive.throughput, batch=1)),
     "tokens per second, batch 8": lambda row: row.over_seeds(partial(derive.throughput, batch=8)),
     "tokens per second, batch 128": lambda row: row.over_seeds(partial(derive.throughput, batch=128)),
-    "accuracy beyond the draft's": lambda row: row.over_seeds(derive.beyond_draft),
+    "accuracy minus the draft's": lambda row: row.over_seeds(derive.beyond_draft),
     "calls": lambda row: row.over_seeds(derive.calls),
     "tokens_per_pass": lambda row: row.over_seeds(derive.tokens_per_pass),
 }
@@ -73,8 +73,8 @@ def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
     if row is None or other is None:
         return None
     stratum, name = asked.get("stratum") or row.first().groups()[0], asked["measure"]
-    if name.endswith(" beyond the data's"):
-        return beyond_data(row, name.removesuffix(" beyond the data's"), stratum)
+    if name.endswith(" minus the references'"):
+        return beyond_data(row, name.removesuffix(" minus the references'"), stratum)
     value = OF_ROWS.get(name) or (lambda one: one.over_seeds(partial(derive.quality, metric=name, stratum=stratum)))
     if "against" in asked:
         contrast = contrast_of(other, row, name, stratum)

@@ -16,6 +16,7 @@ IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
 WIDE = 6  # columns, beyond which letters and gaps shrink
 PAGE = 100  # lines that LaTeX fits on a page
 NOTE = 240  # characters of a note
+WORD = 12  # characters of a heading, up to which it stays on one line
 SUMMARY = "How these numbers were computed"
 
 
@@ -108,6 +109,9 @@ class Table:
 
 
 def in_head(heading: str) -> str:
-    """A heading of a LaTeX column, its unit below its name."""
+    """A heading of a LaTeX column: the words of a long one below each other, its unit below its name."""
     name, bracket, unit = heading.partition(" (")
-    return rf"\shortstack[r]{{{in_latex(name)}\\{in_latex(bracket.strip() + unit)}}}" if bracket else in_latex(heading)
+    lines = name.split() if len(name) > WORD else [name]
+    lines += f"({unit}".replace(", ", ",\n").split("\n") if bracket else []
+    stacked = r"\\".join(map(in_latex, lines))
+    return rf"\shortstack[r]{{{stacked}}}" if len(lines) > 1 else stacked

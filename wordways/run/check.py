@@ -1,8 +1,10 @@
 """Everything that can be wrong with a configuration, found before anything is trained."""
 
+import json
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -10,9 +12,12 @@ import torch
 from paradigms.base import Paradigm, Vocabulary
 from tasks.metrics.extra import check_extra
 from tasks.metrics.judged import JUDGED
-from wordways.names import public, renamed
+from wordways.names import kind, public, renamed
+from wordways.record import canonical
 from wordways.run.cell import Cell, RunSettings
 from wordways.run.measure import MeasureSettings
+from wordways.run.rehearse import rehearse_paradigm, rehearse_task
+from wordways.run.shared import task_of
 from wordways.run.train import TrainSettings
 from wordways.settings import SettingError, build, construct
 
@@ -56,12 +61,22 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
                 one.task.data_hash()
             except ValueError as error:
                 raise SettingError(f"{path}.{error}") from None
+    for path, one in (("train.teacher", cell.teacher), ("measure.judge.paradigm", cell.judge), ("paradigm", cell)):
+        if one is not None:
+            rehearse_paradigm(one.nodes["paradigm"], one.nodes["backbone"], f"{path}={kind(one.nodes['paradigm'])}")
+    rehearse_once(canonical(cell.nodes["task"]))
     own = [metric.name for metric in cell.task.metrics] + list(JUDGED if cell.judge is not None else ())
     try:
         check_extra(cell.measure.extra, own)
     except ValueError as error:
         raise SettingError(f"measure.{error}") from None
     return cell
+
+
+@lru_cache(maxsize=64)
+def rehearse_once(node: str) -> None:
+    """The cells of a sweep share a task, which is rehearsed once."""
+    rehearse_task(task_of(node), f"task={kind(json.loads(node))}")
 
 
 def titles_of(nodes: Mapping[str, Any]) -> dict[str, str]:
