@@ -49,7 +49,7 @@ def refreshed(text: str) -> str:
 
     def now(found: re.Match[str]) -> str:
         opening, source, name, end = found.groups()
-        table = TABLES[name]() if source == "generated" else (ROOT / name).read_text()
+        table = TABLES[name]() if source == "generated" else (ROOT / name).read_text().partition("\n<details>")[0]
         return f"{opening}{table.strip()}\n{end}"
 
     return MARKED.sub(now, text)

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from conftest import CONF, ROOT, SMALL
 
-from wordways.__main__ import main, one_line
+from wordways.__main__ import main
 from wordways.command import interruptible
+from wordways.compose import one_line
 from wordways.record import read_records
 
 COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
@@ -55,7 +56,8 @@ def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(t
     assert not first.stderr, "progress=false is silent"
     results = tmp_path / "results" / "list_operations"
     assert first.stdout.splitlines()[-1] == "report: results/list_operations/report/index.html"
-    for word in ("Quality, list_operations", "parallel", "diffusion_k2", "ms/token", "[0.4219]"):
+    words = ("Quality: list operations, n = 4", "parallel", "diffusion (2 per pass)", "latency/token", "[0.4219]")
+    for word in words:
         assert word in first.stdout  # one pass of replace_random with n = 4: (3/4)^3
     assert sorted(path.name for path in results.iterdir()) == ["cells", "config.yaml", "report"]
     stamps = {path: path.stat().st_mtime_ns for path in (results / "cells").iterdir()}
@@ -76,7 +78,7 @@ def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Pa
     records, _ = read_records(tmp_path / "results" / "list_operations")
     assert len({r.provenance["training"] for r in records}) == 1
     assert {tuple(r.trace["calls"]) for r in records if r.trace} == {(1,) * 16, (2,) * 16, (4,) * 16}
-    assert "diffusion steps=2" in swept.stdout
+    assert "diffusion (2 steps)" in swept.stdout
     spans = here(*SMALL, "task.instruction=after", "paradigm=autoregressive,parallel", "results=spans")
     assert spans.returncode == 0
     assert "skipped: autoregressive, seed 0: autoregressive supports suffix targets only; this task" in spans.stdout
@@ -132,7 +134,7 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     assert not refused
     assert 1 <= len(kept) < 6
     assert running.returncode == 130, errors
-    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 cells are finished and kept"
+    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 runs are finished and kept"
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 
@@ -202,7 +204,7 @@ def test_a_damaged_note_of_commands_is_one_line(tmp_path: Path, content: str, he
     done = here(*SMALL, "paradigm=parallel")
     assert (done.returncode, done.stdout) == (2, "")
     line = "results=results/list_operations: results/list_operations/config.yaml is damaged"
-    assert done.stderr == f"wordways: {line}; move it away and the cells stay\n"
+    assert done.stderr == f"wordways: {line}; move it elsewhere, the records are not affected\n"
     assert sorted(path.name for path in folder.iterdir()) == ["config.yaml"]
 
 

@@ -41,13 +41,13 @@ def test_planted_changes_are_found_on_another_device(results: Path) -> None:
         changed.append(replace(moved, scores=scores) if record.config["preset"] == "diffusion_k1" else moved)
     gone = [record for record in changed if record.config["preset"] != "masked_infill"]
     table, only = compare(ok(results), gone)
-    assert only == ["only in A: list_operations, masked_infill"]
+    assert only == ["only in A: list_operations_n_4, masked infill"]
     lines = table.frame.to_dict("records")
     assert {line["change"] for line in lines if line["measure"] == "end_to_end"} == {"×3"}
     assert {line["change"] for line in lines if line["measure"] == "tokens_per_second_at_1"} <= {"×0.3333", "+0"}
     verdicts = {(line[""], line["measure"]): line["verdict"] for line in lines}
-    assert verdicts["list_operations, diffusion_k1", "accuracy, shuffle"] == "beyond noise"
-    assert verdicts["list_operations, diffusion_k2", "accuracy, shuffle"] == "within noise"
+    assert verdicts["list_operations_n_4, diffusion (1 per pass)", "accuracy, shuffle"] == "beyond noise"
+    assert verdicts["list_operations_n_4, diffusion (2 per pass)", "accuracy, shuffle"] == "within noise"
     order = ["beyond noise", "no interval", "within noise"]
     assert list(table.frame["verdict"]) == sorted(table.frame["verdict"], key=order.index)
 
@@ -72,8 +72,9 @@ def test_a_ratio_turned_round_is_its_inverse(a: float, b: float, wide: float, wi
 
 def test_the_command_compares_and_refuses_in_one_line(results: Path, tmp_path: Path) -> None:
     shutil.copytree(results, tmp_path / "b", ignore=shutil.ignore_patterns("report"))
+    named = {"preset": "<b>|x", "title": {"paradigm": "<b>|x", "task": "<b>|y"}}
     for record in ok(tmp_path / "b"):
-        write_record(tmp_path / "b", replace(record, config={**record.config, "preset": "<b>|x"}))
+        write_record(tmp_path / "b", replace(record, config={**record.config, **named}))
     out = tmp_path / "moved.csv"
     done = subprocess.run(
         [*COMMAND, str(results), str(tmp_path / "b"), "--out", str(out)], capture_output=True, text=True, check=False

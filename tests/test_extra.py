@@ -22,7 +22,7 @@ from wordways.report.columns import metrics_of, quality_columns
 from wordways.report.compare import compare
 from wordways.report.contrasts import contrast_of, marks_of
 from wordways.report.frames import load as frames
-from wordways.report.plots import panel_columns
+from wordways.report.quality_panels import panel_columns
 from wordways.report.rows import Row, rows_of
 from wordways.report.tables.quality import table as quality_table
 from wordways.run.execute import run_cell
@@ -174,7 +174,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     printed = capsys.readouterr()
     assert stopped.value.code == 2
     assert not printed.out
-    assert not list(here.iterdir()), "nothing was begun"
+    assert not list(here.iterdir()), "nothing was started"
     (line,) = printed.err.splitlines()
     return line
 
@@ -253,15 +253,13 @@ def test_from_run_to_report(made: list[Record], tmp_path: Path, undrawn: None) -
     assert headings[0] == "accuracy", "the task's own metric stays the headline"
     assert set(headings[1:]) == {"bertscore", "mauve", "aloud", "aloud_texts", "aloud_known", "aloud_nothing"}
     frame = quality_table(rows).frame.set_index("")
-    plain, asked = (
-        next(row.label for row in rows if row.label.startswith(name)) for name in ("autoregressive", "parallel")
-    )
+    plain, asked = (next(row.label for row in rows if row.label.startswith(name)) for name in ("AR", "parallel"))
     assert frame.loc[plain, "aloud_texts"] == "–"
     assert frame.loc[asked, "aloud_texts"] == "40.000", "no interval, and none shown"
     assert "±" in str(frame.loc[asked, "bertscore"])
     assert frame.loc[asked, "aloud_nothing"] == "–"
-    assert "bertscore in F1" in quality_table(rows).note
-    assert "aloud in" not in quality_table(rows).note
+    assert "bertscore (F1)" in quality_table(rows).details
+    assert "aloud (" not in quality_table(rows).details
     assert {metric for _, metric, _ in panel_columns(rows)} == {"accuracy", "bertscore", "mauve"}
     assert "aloud_texts" in shown
     numbers = frames(tmp_path / "results").numbers

@@ -65,5 +65,5 @@ def test_the_hub_reads_the_card(results: Path) -> None:
         value = row.over_seeds(lambda record: quality(record, "accuracy", "shuffle"))
         assert value is not None
         assert accuracy.metric_value == value.value
-        assert accuracy.dataset_type == accuracy.task_name == "list_operations"
-        assert parse(entry["results"][0]["dataset"]["args"]["signature"])["task"] == ["list_operations"]
+        assert accuracy.dataset_type == accuracy.task_name == "list_operations_n_4"
+        assert parse(entry["results"][0]["dataset"]["args"]["signature"])["task"] == ["list_operations_n_4"]

@@ -144,7 +144,7 @@ def test_every_row_is_judged_by_the_same_judge(task: str, tmp_path: Path, undraw
     name = "quality" if task == "continuation" else "metrics"
     (table,) = (tmp_path / "results" / "report").glob(f"{name}_*.md")
     assert "generative_perplexity" in table.read_text()
-    assert "| the data |" in table.read_text()
+    assert "| reference |" in table.read_text()
     assert "judge:Autoregressive on Continuation" in table.read_text()
 
 

@@ -1,13 +1,13 @@
-"""Who says where a text ends: every mode does what it says or is refused, and tables show mode, error and waste."""
+"""What decides where a text ends: every mode works or is refused; tables show mode, length error and utilisation."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
-from conftest import QUICK, SMALL, cell, noise, paradigm_node, tiny_backbone
+from conftest import PRESETS, QUICK, SMALL, cell, noise, paradigm_node, tiny_backbone
 from test_derive import RECORD, value
 
 from paradigms.base import Length, Paradigm
@@ -19,7 +19,7 @@ from wordways.report.rows import rows_of
 from wordways.report.tables.speed import table as speed_table
 from wordways.run.execute import run_cell
 from wordways.run.text import EOS, Text, build_text
-from wordways.settings import SettingError, build
+from wordways.settings import SettingError, build, locate
 
 MODES = get_args(Length)
 LAW = {"kind": "exact", "item_ids": ["a", "b"], "nats": [1, 1], "se": [0, 0], "tokens": [5, 2]}
@@ -29,22 +29,22 @@ def decoding(record: Record, **decoder: object) -> Record:
     return replace(record, config={"paradigm": {"decoder": decoder}}, likelihood=LAW)
 
 
-def test_errors_and_waste_by_hand() -> None:
+def test_errors_and_utilisation_by_hand() -> None:
     """Texts of 3 and 0 useful tokens in 5 holes each; references of 5 and 2 tokens, their ends included for eos."""
     eos, fixed = decoding(RECORD), decoding(RECORD, length="fixed")
-    assert value(derive.canvas_waste(eos)) == pytest.approx((2 / 5 + 5 / 5) / 2)
+    assert value(derive.canvas_utilisation(eos)) == pytest.approx((3 / 5 + 0 / 5) / 2)
     assert value(derive.length_error(eos)) == pytest.approx((1 / 4 + 1 / 1) / 2)
     assert value(derive.length_error(fixed)) == pytest.approx((2 / 5 + 2 / 2) / 2)
     empty = replace(eos, likelihood={**LAW, "tokens": [5, 1]})
     assert value(derive.length_error(empty)) == pytest.approx(1 / 4), "an empty reference has no relative error"
     assert derive.length_error(replace(decoding(RECORD, length="fixed"), likelihood=None)) is None
-    assert value(derive.canvas_waste(replace(decoding(RECORD, length="fixed"), likelihood=None))) == 0.7
+    assert value(derive.canvas_utilisation(replace(decoding(RECORD, length="fixed"), likelihood=None))) == 0.3
 
 
 def test_a_canvas_that_is_the_references_own_has_neither() -> None:
     given = replace(decoding(RECORD, length="eos"), likelihood={**LAW, "tokens": [5, 5]})
     assert not derive.has_own_lengths(given)
-    assert derive.length_error(given) is derive.canvas_waste(given) is None
+    assert derive.length_error(given) is derive.canvas_utilisation(given) is None
     told = replace(given, config={"paradigm": {"decoder": {"length": "oracle"}}})
     assert derive.has_own_lengths(told), "what was told beforehand is said"
 
@@ -85,6 +85,14 @@ def where(preset: str) -> str | None:
     return f"{at}.length" if "length" in decoder.get("first", decoder) else None
 
 
+def modes_of(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modes that a paradigm's decoder, or the first of its two, says it accepts: its annotation of `length`."""
+    decoder, hints = node["decoder"], get_type_hints(locate(node["_target_"]).__init__)
+    decoder = decoder.get("first", decoder)
+    of_decoder = locate(decoder["_target_"]) if "_target_" in decoder else hints["decoder"]
+    return get_args(get_type_hints(of_decoder)["length"])
+
+
 def paradigm_of(node: Mapping[str, Any], text: Text) -> Paradigm:
     return build(node, "paradigm", vocabulary=text.vocabulary, backbone=tiny_backbone(0, text.vocabulary))
 
@@ -95,9 +103,11 @@ def test_every_mode_does_what_it_says_or_is_refused(preset: str, text: Text) -> 
         paradigm = paradigm_of(paradigm_node(*overrides), text)
         assert paradigm.length == "eos", "who has no choice ends its texts itself"
         return
-    works = MODES if preset.startswith("parallel") else ("eos", "oracle", "fixed")
+    works = modes_of(paradigm_node(*overrides))
+    assert {"eos", "oracle", "fixed"} <= set(works) <= set(MODES)
+    allowed = f"{', '.join(map(repr, works[:-1]))} or {works[-1]!r}"
     for mode in set(MODES) - set(works):
-        with pytest.raises(SettingError, match=rf"^{setting}={mode}: input should be 'eos', 'oracle' or 'fixed'$"):
+        with pytest.raises(SettingError, match=rf"^{setting}={mode}: input should be {allowed}$"):
             paradigm_of(paradigm_node(*overrides, f"{setting}={mode}"), text)
     for mode in works:
         paradigm = paradigm_of(paradigm_node(*overrides, f"{setting}={mode}"), text)
@@ -110,6 +120,12 @@ def test_every_mode_does_what_it_says_or_is_refused(preset: str, text: Text) -> 
             assert holes == (len(row.target) if mode == "oracle" else row.room)
             assert mode in ("eos", "predicted") or useful == holes, "no end is written where its place is given"
             assert mode != "predicted" or all(ids_L[holes_L][useful:] == EOS), "what was cut holds ends"
+
+
+def test_only_the_parallel_paradigm_predicts_a_length() -> None:
+    nodes = [paradigm_node(f"paradigm={preset}") for preset in PRESETS if where(preset) is not None]
+    assert {node["_target_"] for node in nodes if "predicted" in modes_of(node)} == {"paradigms.Parallel"}
+    assert {modes_of(node) for node in nodes if node["_target_"] == "paradigms.Parallel"} == {MODES}
 
 
 def test_who_cannot_choose_is_told_so() -> None:
@@ -148,11 +164,12 @@ def test_tables_have_the_column_for_every_row(
     assert {record.status for record in records} == {"ok"}, [record.reason for record in records]
     rows = rows_of(records)
     frame = speed_table(rows).frame.set_index("")
-    expected = {"autoregressive": "eos"} | {f"parallel length={mode}": mode for mode in MODES}
+    expected = {"AR": "eos"} | {f"parallel (length from {mode})": mode for mode in MODES}
     assert dict(frame["length"]) == expected
-    assert frame.loc["parallel length=oracle", ["len err", "waste"]].tolist() == ["0", "0"]
-    assert frame.loc["parallel length=fixed", "waste"] == "0"
-    assert float(str(frame.loc["parallel length=fixed", "len err"])) > 0
-    assert {"length_error", "canvas_waste"} <= set(data_frame(rows)["measure"])
+    oracle, fixed = (frame.loc[f"parallel (length from {mode})"] for mode in ("oracle", "fixed"))
+    assert oracle[["length error", "canvas utilisation"]].tolist() == ["0", "1"]
+    assert fixed["canvas utilisation"] == "1"
+    assert float(fixed["length error"]) > 0
+    assert {"length_error", "canvas_utilisation"} <= set(data_frame(rows)["measure"])
     given = rows_of([record for record in read_records(results)[0] if record.status == "ok"])
     assert "length" not in speed_table(given).frame.columns, "a canvas that tells the length leaves nothing to say"

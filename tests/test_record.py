@@ -114,7 +114,7 @@ def test_the_cell_is_a_hash_of_its_identity_and_nothing_else() -> None:
     first = cell_id(config)
     spelled = (
         "{"
-        + ",".join(f'"{name}":"{name}"' if name != "schema" else '"schema":1' for name in sorted((*IDENTITY, "schema")))
+        + ",".join(f'"{name}":"{name}"' if name != "schema" else '"schema":2' for name in sorted((*IDENTITY, "schema")))
         + "}"
     )
     assert first == hashlib.sha256(spelled.encode()).hexdigest()[:16]

@@ -33,14 +33,14 @@ def test_ranges_cover_the_seeds_and_no_others(seeds: set[int]) -> None:
 def test_a_table_and_a_row_name_what_shaped_them(results: Path) -> None:
     rows = rows_of(read_records(results)[0])
     fields = parse(signature(rows))
-    assert fields["task"] == ["list_operations"]
+    assert fields["task"] == ["list_operations_n_4"]
     assert fields["paradigm"] == ["autoregressive", "masked_infill", "parallel", "diffusion"]
     assert fields["budget"] == ["20x16"]
     assert fields["seed"] == ["0-1"]
     assert fields["items"] == ["120"], "40 of each of three operations"
     assert fields["dtype"] == ["float32"]
     assert fields["cells"][0].startswith("6/")
-    one = next(row for row in rows if row.label == "diffusion_k2")
+    one = next(row for row in rows if row.label == "diffusion (2 per pass)")
     assert "per_pass=2" in parse(signature([one]))["decoder"][0]
     assert signature([]) == ""
 
@@ -59,8 +59,8 @@ def test_a_signature_changes_with_whatever_changes_a_cell_and_is_never_forged(re
 def test_it_stands_under_tables_and_in_the_data(results: Path) -> None:
     rows = rows_of(read_records(results)[0])
     table = replace(quality_table(rows), signature=signature(rows))
-    assert table.markdown().endswith(f"\n`{signature(rows)}`\n")
+    assert table.markdown().endswith(f"\n`{signature(rows)}`\n\n</details>\n")
     assert table.plain().splitlines()[-1] == signature(rows)
-    assert "task:list\\_operations\\textbar{}\\allowbreak{}" in table.latex()
+    assert "task:list\\_operations\\_n\\_4\\textbar{}\\allowbreak{}" in table.latex()
     data = data_frame(rows)
     assert dict(zip(data["row"], data["signature"], strict=True)) == {row.label: signature([row]) for row in rows}

@@ -79,12 +79,12 @@ def test_a_task_has_a_table_with_its_baseline_and_reference_point(results: Path)
     rows = [replace(rows[0], records=[scored(record, 1) for record in rows[0].records]), *rows[1:]]
     table = tradeoff_table(rows)
     assert table is not None
-    assert list(table.frame[""]) == ["autoregressive", "masked_infill", "parallel", "diffusion"]
-    assert "the baseline is autoregressive" in table.note
-    assert "reference point of quality 0 and " in table.note
-    at = dict(zip(table.frame[""], table.frame["ms at 95%"], strict=True))
-    assert at["autoregressive"].endswith(" autoregressive")
-    assert set(table.frame["ms at 99%"]) == {"–"}, "of 120 right texts the lower end is .97"
+    assert list(table.frame[""]) == ["autoregressive", "masked infill", "parallel", "diffusion"]
+    assert table.note.startswith("Baseline: AR, end-to-end latency ")
+    assert "decades of latency, from quality 0 and " in table.details
+    at = dict(zip(table.frame[""], table.frame["latency at 95% (ms)"], strict=True))
+    assert at["autoregressive"].endswith(" AR")
+    assert set(table.frame["latency at 99% (ms)"]) == {"–"}, "of 120 right texts the lower end is .97"
     assert at["parallel"] == "–", "twenty steps teach nothing: no value rather than 0"
     assert tradeoff_table([replace(rows[0], records=[scored(r, 0) for r in rows[0].records]), *rows[1:]]) is None
 

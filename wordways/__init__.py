@@ -1,4 +1,4 @@
-"""The harness: it trains, watches, times, scores and reports; it never knows which paradigm it has before it."""
+"""The harness: run/ trains, measures and writes records, report/ reads them; neither knows which paradigm it handles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

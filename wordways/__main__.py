@@ -1,4 +1,4 @@
-"""The `wordways` command: compose and check every cell, then run them all, then report."""
+"""The `wordways` command: composes and checks every run of a sweep, runs them all, then writes the report."""
 
 import os
 import shlex
@@ -18,20 +18,20 @@ from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.settings import SettingError
 
-PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # of a run, not of its numbers
+PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # these place a run and do not change its numbers
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
 def main() -> None:
     arguments = sys.argv[1:]
     if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
-        job()  # --help, --cfg, --info and hydra's other questions
+        job()  # --help, --cfg, --info and other questions to hydra
         return
     cells: list[Cell] = []
 
     def state() -> str:
         done = sum(valid_record(Path(cell.run.results), *cell.names) is not None for cell in cells)
-        return f"{done} of {len(cells)} cells are finished and kept" if cells else "nothing was begun"
+        return f"{done} of {len(cells)} runs are finished and kept" if cells else "nothing was started"
 
     with interruptible("wordways", state):
         try:
@@ -51,7 +51,7 @@ def main() -> None:
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
 def job(config: DictConfig) -> None:
-    """One cell of the sweep, wherever hydra's launcher runs it."""
+    """One run of the sweep, in whichever process hydra's launcher starts it."""
     cell = cell_of(config)
     record = run_cell(cell)
     seconds = sum(record.provenance.get("seconds", {}).values())
@@ -60,7 +60,7 @@ def job(config: DictConfig) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Raises SettingError where no file can be written into the folder; leaves nothing behind that was not there."""
+    """Raises SettingError where the folder cannot be written to; creates nothing."""
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
         raise SettingError(f"results={folder}: {nearest} is not a folder")
@@ -69,9 +69,9 @@ def check_writable(folder: Path) -> None:
 
 
 def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:
-    """Adds to the folder's config.yaml what was asked for, so that the folder says how it can be made again.
+    """Adds the command to the folder's config.yaml, so that the folder says how it can be reproduced.
 
-    Raises SettingError where the folder cannot be written to, or the file is there and damaged.
+    Raises SettingError where the folder cannot be written to or the file is damaged.
     """
     path = results / "config.yaml"
     of_numbers = [argument for argument in arguments if not argument.startswith(LAUNCHER)]
@@ -82,12 +82,12 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         known = None
     if not isinstance(known, list):
-        raise SettingError(f"results={results}: {path} is damaged; move it away and the cells stay")
+        raise SettingError(f"results={results}: {path} is damaged; move it elsewhere, the records are not affected")
     entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
     if entry not in known:
         try:
             write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
-        except OSError as error:  # permissions do not tell all: a file system may be read-only, or full
+        except OSError as error:  # permissions do not show a read-only or a full file system
             raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
 
 
