@@ -1,5 +1,6 @@
 """The commands as a user types them: what they print, how they refuse, what they leave behind."""
 
+import difflib
 import json
 import os
 import shlex
@@ -156,15 +157,24 @@ def test_whatever_comes_after_ctrl_c_is_ctrl_c(capsys: pytest.CaptureFixture[str
     assert signal.getsignal(signal.SIGINT) is before
 
 
-TASKS = ", ".join(sorted(path.stem for path in (CONF / "task").glob("*.yaml")))
+def nearest(group: str, name: str) -> str:
+    """The three choices of a group of conf/ whose names are most like this one."""
+    known = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return ", ".join(difflib.get_close_matches(name, known, 3, cutoff=0.0))
+
+
 REFUSED = {
-    "task=chess": f"task=chess: no such choice; there is {TASKS}",
-    "paradigm=parallel,telepathy": "paradigm=telepathy: no such choice; there is autoregressive, ",
+    "task=chess": f"task=chess: no such choice; the nearest are {nearest('task', 'chess')} (all: wordways --help)\n",
+    "task=sudokus": "task=sudokus: no such choice; the nearest are sudoku, sudoku_solver, ",
+    "paradigm=parallel,telepathy": (
+        f"paradigm=telepathy: no such choice; the nearest are {nearest('paradigm', 'telepathy')} (all: "
+    ),
+    "paradigm=difusion": "paradigm=difusion: no such choice; the nearest are diffusion, ",
     "train.steps=0": "train.steps=0: must be at least 1",
     "train.steps=many": "train.steps=many: input should be a valid integer",
     "train.stepz=3": "train.stepz=3: no such setting",
     "+train.stepz=3": "train.stepz=3: no such setting; TrainSettings has steps, batch, lr",
-    "paradigm.decoder.steps=2": "paradigm.decoder.steps=2: no such setting",
+    "paradigm.decoder.steps=2": "paradigm.decoder.steps=2: paradigm=autoregressive has no such setting (see ",
     "task.n=0": "task.n=0, alphabet=10: must be 2 <= n <= alphabet <= 26",
     "task.operations=[copy,juggle]": "task.operations[1]=juggle: input should be 'copy', 'reverse'",
     "measure.timed=99": "measure.timed=99: must be at most 16",
@@ -212,7 +222,7 @@ def test_a_truncated_record_is_run_again(tmp_path: Path, results: Path) -> None:
     cells = tmp_path / "results" / "list_operations" / "cells"
     cells.mkdir(parents=True)
     (cells / "0123456789abcdef.json").write_text('{"schema": 1, "cell"')
-    report = [sys.executable, "-m", "wordways.report.build", str(cells.parent)]
+    report = [sys.executable, "-m", "wordways.report", str(cells.parent)]
     done = subprocess.run(report, env=SURROUNDINGS, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0
     assert "not a record: 0123456789abcdef.json: not readable as JSON" in done.stdout

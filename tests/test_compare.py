@@ -15,7 +15,7 @@ from wordways.record import Record, read_records, write_record
 from wordways.report.compare import compare, difference, quotient
 from wordways.report.stats import Interval
 
-COMMAND = [sys.executable, "-m", "wordways.report.build"]
+COMMAND = [sys.executable, "-m", "wordways.report"]
 
 
 def ok(results: Path) -> list[Record]:
@@ -80,7 +80,7 @@ def test_the_command_compares_and_refuses_in_one_line(results: Path, tmp_path: P
         [*COMMAND, str(results), str(tmp_path / "b"), "--out", str(out)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "**What moved from A to B**" in done.stdout
+    assert "**Changes from A to B**" in done.stdout
     assert "<b>" not in done.stdout
     assert set(pd.read_csv(out)["verdict"]) == {"within noise"}
     for arguments in ([str(results), str(tmp_path / "none")], [str(results)] * 3, [str(results), "--out", str(out)]):

@@ -11,7 +11,7 @@ from test_real_text import every_set
 from test_results import FOLDERS
 
 from wordways.compose import compose_cells
-from wordways.report import build
+from wordways.report import __main__ as report
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [*DOCS, ROOT / "results" / "README.md"]
@@ -105,7 +105,7 @@ def test_every_program_and_option_exists(capsys: pytest.CaptureFixture[str], mon
     assert {command[0] for command in OF_DOCS} <= {"pip", "wordways", "wordways-report", "wordways-claims"}
     monkeypatch.setattr("sys.argv", ["wordways-report", "--help"])
     with pytest.raises(SystemExit):
-        build.main()
+        report.main()
     known = capsys.readouterr().out
     for command in OF_DOCS:
         if command[0] == "wordways-report":

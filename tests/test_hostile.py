@@ -146,10 +146,10 @@ def test_older_and_broken_records_are_refused_by_name(results: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        ({"operations": ["<img src=x>"]}, "theory unknown: task.operations[0]=<img src=x>"),
-        ({"_target_": "tasks.nowhere.Gone"}, "theory unknown: _target_=tasks.nowhere.Gone: no such class"),
-        ({"_target_": "pathlib.Path.touch"}, "theory unknown: task._target_=pathlib.Path.touch: must be in tasks"),
-        ({"inner": {"_target_": "os.system"}}, "theory unknown: task._target_=os.system: must be in tasks"),
+        ({"operations": ["<img src=x>"]}, "no analytic values: task.operations[0]=<img src=x>"),
+        ({"_target_": "tasks.nowhere.Gone"}, "no analytic values: _target_=tasks.nowhere.Gone: no such class"),
+        ({"_target_": "pathlib.Path.touch"}, "no analytic values: task._target_=pathlib.Path.touch: must be in tasks"),
+        ({"inner": {"_target_": "os.system"}}, "no analytic values: task._target_=os.system: must be in tasks"),
     ],
 )
 def test_a_task_this_version_does_not_know_has_numbers_and_no_theory(

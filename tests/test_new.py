@@ -173,6 +173,7 @@ def test_what_was_written_meets_the_contracts_and_the_style(copy: Path) -> None:
 SCRIPT = """
 import json, sys
 from wordways.compose import compose_cells
+from wordways.run import training
 from wordways.run.execute import run_cell
 from wordways.settings import SettingError
 asked, tiny = json.loads(sys.argv[1])
@@ -182,6 +183,7 @@ for arguments in asked:
         found.append(len(compose_cells(arguments)))
     except SettingError as error:
         found.append(f"wordways: {error}")
+training.VALID_ITEMS = 32
 run_cell(*compose_cells(tiny))
 print(json.dumps(found))
 """

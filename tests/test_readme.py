@@ -12,7 +12,7 @@ from test_new import run as run_python
 from test_real_text import every_set
 
 from wordways.compose import compose_cells
-from wordways.report.build import main as report
+from wordways.report.__main__ import main as report
 from wordways.report.claims import main as claims
 
 TEXT = (ROOT / "README.md").read_text()

@@ -456,20 +456,34 @@ def test_the_local_corpora_are_the_published_ones(shared: Path) -> None:
 def test_tasks_on_several_corpora_go_by_their_names(tmp_path: Path) -> None:
     done = Record("", "ok", "", {}, {}, {}, {}, [], {}, None, [], None, [])
 
-    def called(*names: str) -> list[str]:
+    def called(*names: str, titled: bool) -> list[tuple[str, str]]:
         folders = {name: tmp_path / name for name in names}
         for folder in folders.values():
             folder.mkdir(exist_ok=True)
         configs = [made(name, folder).config for name, folder in folders.items()]
+        configs = [config if titled else {**config, "title": {}} for config in configs]
         return list(task_names([replace(done, config=config) for config in configs]).values())
 
-    assert called("continuation") == ["continuation"]
-    assert called("continuation", "continuation_characters") == [
-        "continuation_wikitext-2", "continuation_tinyshakespeare",
-    ]  # fmt: skip
-    assert called("infilling", "infilling_fim") == ["infilling_formspan", "infilling_formfim"]
-    assert called("infilling", "infilling_fim", "infilling_characters", "infilling_characters_fim") == [
-        f"infilling_{corpus}_form{form}" for corpus in ("wikitext-2", "tinyshakespeare") for form in ("span", "fim")
+    corpora = ("wikitext-2", "tinyshakespeare")
+    assert called("continuation", "continuation_characters", titled=True) == [
+        ("text_continuation_wikitext-2", "text continuation (WikiText-2)"),
+        ("text_continuation_tinyshakespeare", "text continuation (TinyShakespeare)"),
+    ]
+    assert called("infilling", "infilling_fim", titled=True) == [
+        ("infilling_wikitext-2", "infilling (WikiText-2)"),
+        ("infilling_suffix_first_wikitext-2", "infilling, suffix first (WikiText-2)"),
+    ]
+    assert called("continuation", titled=False) == [("continuation", "continuation")]
+    assert called("continuation", "continuation_characters", titled=False) == [
+        (f"continuation_{corpus}", f"continuation, {corpus}") for corpus in corpora
+    ]
+    assert called("infilling", "infilling_fim", titled=False) == [
+        (f"infilling_form_{form}", f"infilling, form {form}") for form in ("span", "fim")
+    ]
+    assert called("infilling", "infilling_fim", "infilling_characters", "infilling_characters_fim", titled=False) == [
+        (f"infilling_{corpus}_form_{form}", f"infilling, {corpus}, form {form}")
+        for corpus in corpora
+        for form in ("span", "fim")
     ]
 
 

@@ -15,8 +15,9 @@ import pytest
 from conftest import ROOT, SMALL, cell
 
 from wordways.record import Record, read_records, write_record
+from wordways.report.__main__ import main
 from wordways.report.answers import oracle_table
-from wordways.report.build import main, write_report
+from wordways.report.build import write_report
 from wordways.report.contrasts import contrast_of
 from wordways.report.derive import quality
 from wordways.report.drawing import End, apart, panels_with_margin, telling
@@ -119,9 +120,9 @@ def test_the_best_are_bold_and_those_not_worse_underlined(copy: Path) -> None:
     size = len(first.item_ids)
     right = {"best": size, "near": size - 2, "worse": size // 2}
     records = []
-    for number, (title, count) in enumerate(right.items()):
+    for number, (name, count) in enumerate(right.items()):
         scores = {"accuracy": {**first.scores["accuracy"], "items": [1] * count + [0] * (size - count)}}
-        config = {**first.config, "title": {**first.config["title"], "paradigm": title}}
+        config = {**first.config, "preset": name, "title": {**first.config["title"], "paradigm": name}}
         strata = dict.fromkeys(first.item_ids, "all")
         records.append(replace(first, cell=f"{number:016x}", config=config, scores=scores, strata=strata))
     rows = rows_of(records)
@@ -256,14 +257,14 @@ def test_a_law_that_was_cut_has_no_oracle(copy: Path) -> None:
 
 
 def test_the_command_needs_no_torch_and_prints_json_lines(copy: Path) -> None:
-    code = "import sys; from wordways.report.build import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
+    code = "import sys; from wordways.report.__main__ import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
     done = subprocess.run(
         [sys.executable, "-c", code, str(copy), "--oracles"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0
     assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [FIELDS] * len(done.stdout.splitlines())
     empty = subprocess.run(
-        [sys.executable, "-m", "wordways.report.build", str(copy.parent)], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "wordways.report", str(copy.parent)], capture_output=True, text=True, cwd=ROOT
     )
     assert (empty.returncode, empty.stderr) == (2, f"wordways-report: {copy.parent}: holds no cells folder\n")
 

@@ -18,7 +18,7 @@ from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.settings import SettingError
 
-PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # these place a run and do not change its numbers
+PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # do not change numbers
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 

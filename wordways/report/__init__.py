@@ -1,1 +1,1 @@
-"""The wing that reads records: tables, figures and pages, without torch."""
+"""Reads records and builds tables, figures and pages, without torch."""

@@ -1,4 +1,4 @@
-"""Analytic values beside measurements, line by line."""
+"""The table of checks: measurements beside their analytic values, one check per line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from wordways.report.table import Table
 
 
 def oracle_table(lines: Sequence[Mapping[str, Any]]) -> Table:
-    """Every check: analytic value, tolerance, measurement, interval, and whether it passes."""
+    """Analytic value, tolerance, measurement, interval, and whether the check passes."""
     frame = [
         {
             "": f"{line['preset']}, seed {line['seed']}",

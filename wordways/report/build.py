@@ -1,21 +1,15 @@
-"""A results folder in, tables and figures out: a pure function of records, without torch."""
+"""Builds tables, figures and the page of a report from records alone: deterministic and without torch."""
 
-import argparse
 import gc
-import json
-import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from wordways.command import interruptible
-from wordways.record import ARCHIVE, Record, canonical, holds_records, pack, read_records, write_atomically
+from wordways.record import Record, canonical, read_records, write_atomically
 from wordways.report.answers import oracle_table
 from wordways.report.card import model_index
-from wordways.report.compare import compare
 from wordways.report.escape import in_markdown, one_line
 from wordways.report.folder import rebuilt
 from wordways.report.kinds import kinds
@@ -30,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def write_report(results: Path, columns: "Columns" = 2) -> str:
-    """Rebuilds <results>/report from the records; returns what a terminal should show."""
-    gc.disable()  # thousands of records hold no cycles: looking for them takes longer than drawing
+    """Rebuilds <results>/report from the records; returns the text for the terminal."""
+    gc.disable()  # thousands of records hold no cycles, and searching for them takes longer than drawing
     try:
         records, refused = read_records(results)
         with rebuilt(results / "report") as folder:
@@ -42,7 +36,7 @@ def write_report(results: Path, columns: "Columns" = 2) -> str:
 
 
 def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path, columns: "Columns") -> list[str]:
-    """Writes every table, every figure and the page into an empty folder; returns what a terminal should show."""
+    """Writes every table, every figure and the page into an empty folder; returns the lines for the terminal."""
     from wordways.report.claims import claims_of
     from wordways.report.plots import save_figures, save_series
 
@@ -82,76 +76,10 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
 
 
 def missing_lines(records: Sequence[Record]) -> list[str]:
-    """A line for every run without numbers, with its reason."""
+    """A line for every failed or skipped run, with the reason."""
     return [
         f"{record.status}: {record.config['preset']}, seed {record.config['seed']}: "
         f"{record.reason.strip().splitlines()[-1]}"
         for record in records
         if record.status != "ok"
     ]
-
-
-def main() -> None:
-    """The `wordways-report` command."""
-    parser = argparse.ArgumentParser(
-        prog="wordways-report", description="Rebuilds tables and figures from records alone."
-    )
-    parser.add_argument(
-        "results", type=Path, nargs="+", help="a results folder: the one that holds cells/; of two, what moved"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="of two folders: the comparison as CSV")
-    parser.add_argument("--columns", type=int, choices=(1, 2), default=2, help="a page's, that figures are as wide as")
-    parser.add_argument(
-        "--oracles", action="store_true", help="print a JSON line for each cell that has an exact answer"
-    )
-    parser.add_argument("--pack", action="store_true", help=f"move the records into {ARCHIVE}, a hundredth of the size")
-    parser.add_argument(
-        "--migrate", action="store_true", help="rewrite records of schema 1 under their names of schema 2"
-    )
-    arguments = parser.parse_args()
-    if hasattr(signal, "SIGPIPE"):  # not on Windows
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
-    folders = arguments.results
-    if len(folders) > 2 or (arguments.out and len(folders) < 2):
-        refuse("one folder, or two and --out FILE")
-    for folder in folders:
-        if not holds_records(folder):
-            refuse(f"{folder}: holds no cells folder")
-    with interruptible("wordways-report"):
-        for line in answer(arguments):
-            print(line)
-
-
-def answer(asked: argparse.Namespace) -> list[str]:
-    """What is to be printed; what is to be written has been."""
-    folder, *other = asked.results
-    if other:
-        return [write_comparison(folder, other[0], asked.out)]
-    if asked.pack:
-        return [str(pack(folder))]
-    if asked.migrate:
-        from wordways.migrate import migrate  # composes every preset, which no report needs
-
-        return [migrate(folder)]
-    if asked.oracles:
-        return [json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0])]
-    return [write_report(folder, asked.columns)]
-
-
-def write_comparison(a: Path, b: Path, out: Path | None) -> str:
-    """Markdown: what moved between two folders; the same as CSV into `out`."""
-    read = [read_records(folder) for folder in (a, b)]
-    table, only = compare(read[0][0], read[1][0])
-    if out is not None:
-        write_atomically(out, table.frame.to_csv(index=False))
-    only += [f"not a record: {reason}" for _, refused in read for reason in refused]
-    return "\n".join([f"A: {a}, B: {b}", "", table.markdown(), *(f"- {in_markdown(line)}" for line in only)])
-
-
-def refuse(reason: str) -> NoReturn:
-    print(f"wordways-report: {reason}", file=sys.stderr)
-    sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

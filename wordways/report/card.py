@@ -1,4 +1,4 @@
-"""A comparison as a Hugging Face model card has it: `model-index`, one entry a row, its metrics by task and stratum."""
+"""A comparison as `model-index` metadata of a Hugging Face model card: one entry per configuration."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from wordways.report import derive, likelihoods
 from wordways.report.rows import Row
 from wordways.report.signature import signature
 
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, ten times as fast
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same output, ten times faster
 SPEED = {
     "latency_per_token": ("ms", 1e3, derive.latency_per_token),
     "end_to_end": ("ms", 1e3, derive.latency),
@@ -19,7 +19,7 @@ SPEED = {
 
 
 def model_index(rows: Sequence[Row]) -> str:
-    """YAML for a card's metadata; intervals are their metrics' args, the run signature is the data set's."""
+    """YAML for a card's metadata; a metric's args hold its interval, the data set's args the run signature."""
     entries = [{"name": row.label, "results": [result(row)]} for row in rows]
     return yaml.dump({"model-index": entries}, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=10_000)
 

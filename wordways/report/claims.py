@@ -1,4 +1,4 @@
-"""Textbook claims about paradigms beside measurements: supported, contradicted, or undecided.
+"""Textbook claims about paradigms beside measurements: each holds, does not hold, or is undecided.
 
 conf/claims.yaml declares every claim: sentence, measure, task, configurations, and the rule that decides it.
 """
@@ -86,7 +86,7 @@ def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
 
 
 def ratio(a: Interval, b: Interval) -> Interval:
-    """The ratio of two positive numbers; its interval is that of the furthest ends, and so is wider than 95 %."""
+    """The ratio of two positive numbers; its interval combines the extreme ends and is therefore conservative."""
     return Interval(a.value / b.value, a.low / b.high, a.high / b.low, f"ratio of {a.method}", a.n)
 
 
@@ -114,7 +114,7 @@ def holds(node: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
 
 
 def verdict(interval: Interval, rule: str) -> str:
-    """By the whole interval: on the claimed side of the rule's number, on the other side, or across it."""
+    """Decides by the whole interval: on the claimed side of the rule's number, on the other side, or across it."""
     sign, number = rule.split()
     sides = {RULES[sign](end, float(number)) for end in (interval.low, interval.high)}
     return "undecided" if len(sides) > 1 else "holds" if sides.pop() else "does not hold"
@@ -145,7 +145,7 @@ def claims_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]])
 
 
 def claims_of(rows: Sequence[Row]) -> list[Table]:
-    """The claims that these configurations alone can decide; none where a claim matches several of them."""
+    """The claims that these configurations can decide; none where a claim matches several of them."""
     try:
         table = claims_table(rows, yaml.safe_load(DECLARED.read_text())["claims"])
     except ValueError:
@@ -170,7 +170,7 @@ def textbook_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]
 
 
 def shown(rows: Sequence[Row], task: str | Mapping[str, Any]) -> str:
-    """A task as tables call it; where it was not measured, by its name and settings."""
+    """A task's title; where it was not measured, its name and settings."""
     name, settings = declared_of(task)
     found = {
         row.title
@@ -181,7 +181,7 @@ def shown(rows: Sequence[Row], task: str | Mapping[str, Any]) -> str:
 
 
 def spoken_row(rows: Sequence[Row], asked: Mapping[str, Any], row: str | Mapping[str, Any]) -> str:
-    """A configuration as tables call it; where it was not measured, by its preset and settings."""
+    """A configuration's label; where it was not measured, its preset and settings."""
     found, (name, settings) = row_of(rows, asked["task"], row), declared_of(row)
     return titled(name.replace("_", " "), phrases(settings)) if found is None else found.label
 

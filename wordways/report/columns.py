@@ -1,4 +1,4 @@
-"""The numbers that tables show: which there are, what a heading calls them, how they are rounded."""
+"""The numbers that tables show: which there are, their headings, and their rounding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from wordways.report import derive
 from wordways.report.rows import Row
 from wordways.report.stats import Interval
 
-SOLVED, APART = 0.95, 0.5  # a share that counts as solved; shares so far apart say that seeds disagree
+SOLVED, APART = 0.95, 0.5  # share that counts as solved; difference between seeds that counts as disagreement
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a record: its heading in tables, its name and unit in data, what makes the unit of the raw one."""
+    """A number of a record: heading in tables, name and unit in data files, factor from the raw value to that unit."""
 
     heading: str
     name: str
@@ -25,13 +25,13 @@ class Measure:
 
 
 def exactly(value: Callable[[Record], float | None], record: Record) -> Interval | None:
-    """A number without an interval: a count, a correlation over a handful of traces."""
+    """A number without an interval, such as a count or a correlation over a few traces."""
     found = value(record)
     return None if found is None else Interval(found, found, found, "none", 1)
 
 
 def length_measures(rows: Sequence[Row]) -> list[Measure]:
-    """None where the canvas says how long a text is."""
+    """Length error and canvas utilisation; empty where the canvas determines the length of every text."""
     found = [
         Measure("length error", "length_error", "", 1, derive.length_error),
         Measure("canvas utilisation", "canvas_utilisation", "", 1, derive.canvas_utilisation),
@@ -40,7 +40,7 @@ def length_measures(rows: Sequence[Row]) -> list[Measure]:
 
 
 def batches_of(rows: Sequence[Row]) -> list[int]:
-    """In which texts of natural length were timed."""
+    """Batch sizes at which texts of natural length were timed."""
     return sorted({e["batch"] for row in rows for r in row.records for e in r.timing if e["workload"] == "natural"})
 
 
@@ -76,7 +76,7 @@ def speed_measures(rows: Sequence[Row]) -> list[Measure]:
 
 
 def data_measures(rows: Sequence[Row]) -> list[Measure]:
-    """What the data file has beyond the speed table."""
+    """The measures of the data file: those of the speed table and others."""
     batches = batches_of(rows)
     return [
         *speed_measures(rows),
@@ -106,7 +106,7 @@ def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 
 
 def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
-    """What the rows' metrics are, by name: the task's own, the first its headline, and behind them those loaded."""
+    """The configurations' metrics by name: first the task's own, led by its headline metric, then loaded ones."""
     found: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         for name, entry in row.first().scores.items():
@@ -115,12 +115,12 @@ def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
 
 
 def digits_of(entry: Mapping[str, Any]) -> int:
-    """Decimals that say something: of numbers up to 100 one."""
+    """Decimals shown: one for metrics on a scale up to 100 and for perplexity, three for others."""
     return 1 if entry["unit"] in ("BLEU", "chrF", "perplexity") else 3
 
 
 def split(row: Row, metric: str, stratum: str | None, unit: str) -> str:
-    """Where some seeds solve a task and others do not, a mean says little: how many do."""
+    """How many seeds solve the task, where some do and others do not and a mean is therefore not informative."""
     found = [derive.quality(record, metric, stratum) for record in row.records]
     shares = [interval.value for interval in found if interval is not None]
     apart = max(shares, default=0) - min(shares, default=0) >= APART

@@ -1,7 +1,7 @@
-"""Two results folders, two machines or two versions: which numbers moved, and by more than their noise.
+"""Compares two results folders (two machines, two versions): which numbers changed, and by more than their noise.
 
-Rows are matched by their settings, whatever the device. On identical items and seeds a difference is paired; otherwise
-its interval is put together from both rows' own (MOVER: Zou and Donner, 2008), of a ratio on logarithms.
+Configurations are matched by their settings, whatever the device. Differences on identical items and seeds are paired;
+other intervals combine those of both configurations (MOVER: Zou and Donner, 2008), for ratios on a logarithmic scale.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ from wordways.report.stats import Interval
 from wordways.report.table import Table
 
 ANYWHERE = (*NOT_TELLING, "device")
-TIMES = ("ms", "1/s", "MB")  # units of what is compared by ratio
+TIMES = ("ms", "1/s", "MB")  # units of the measures that are compared by ratio
 
 
 @dataclass(frozen=True)
 class Move:
-    """A measure of one row in both folders."""
+    """A measure of one configuration in both folders."""
 
     task: str
     row: str
@@ -38,7 +38,7 @@ class Move:
     ratio: bool
 
     def verdict(self) -> str:
-        """By the interval; a number that has none, a count, is told from another only where they are equal."""
+        """By the interval; numbers without one, such as counts, are within noise only where they are equal."""
         still = 1.0 if self.ratio else 0.0
         if self.change.low <= still <= self.change.high:
             return "within noise"
@@ -46,7 +46,7 @@ class Move:
 
 
 def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, list[str]]:
-    """The table, what moved before what did not, and a line for every row that only one folder has."""
+    """The table, changes beyond noise first, and a line for every configuration that only one folder has."""
     a, b = (by_settings(rows_of(records)) for records in (first, second))
     found = [move for key in a if key in b for move in moves(a[key], b[key])]
     order = ("beyond noise", "no interval", "within noise")
@@ -66,10 +66,13 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, l
     ]
     beyond, unknown = (sum(move.verdict() == word for move in found) for word in order[:2])
     note = (
-        f"{beyond} of {len(found)} measures of {len(a.keys() & b.keys())} shared rows moved beyond noise, {unknown} "
-        "differ without an interval. Change: B minus A, of times, rates and memory B over A. Verdicts by the 95 % "
-        f"interval, each by itself: of so many one in twenty, {len(found) / 20:.0f}, would be beyond by chance alone. "
-        "The noise is that of items, seeds and repeats; what a machine does between two runs comes on top."
+        f"{beyond} of {len(found)} measures of {len(a.keys() & b.keys())} shared configurations changed beyond noise, "
+        f"{unknown} differ without an interval. Change: B minus A; for times, rates and memory B divided by A."
+    )
+    details = (
+        "Every verdict is by the 95 % interval of its measure, without correction for multiple comparisons: about one "
+        f"in twenty ({len(found) / 20:.0f}) is expected beyond noise by chance. Noise covers items, seeds and repeats, "
+        "not changes of the machine between two runs."
     )
     only = [
         f"only in {name}: {row.task}, {row.label}"
@@ -79,12 +82,12 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, l
     ]
     signed = "\n".join(signature(list(rows.values())) for rows in (a, b))
     columns = ["", "measure", "A", "B", "change", "95 % interval", "method", "verdict"]
-    table = Table("comparison", "What moved from A to B", note, pd.DataFrame(frame, columns=columns))
+    table = Table("comparison", "Changes from A to B", note, pd.DataFrame(frame, columns=columns), "", details)
     return replace(table, signature=signed), only
 
 
 def by_settings(rows: Sequence[Row]) -> dict[str, Row]:
-    """Every row under its settings, device and names left out."""
+    """Configurations by their settings, without device and names."""
     return {
         canonical({name: value for name, value in row.first().config.items() if name not in ANYWHERE}): row
         for row in rows
@@ -92,7 +95,7 @@ def by_settings(rows: Sequence[Row]) -> dict[str, Row]:
 
 
 def moves(a: Row, b: Row) -> list[Move]:
-    """Everything that both rows have a value of."""
+    """Every measure of which both configurations have a value."""
     found, strata = [], a.first().groups()
     for stratum in strata:
         for metric in a.first().scores:
@@ -114,7 +117,7 @@ def moves(a: Row, b: Row) -> list[Move]:
 
 
 def difference(a: Interval, b: Interval) -> Interval:
-    """b - a of two rows that share nothing: distances to the ends, squared and added."""
+    """b - a of independent estimates: distances to the interval ends, added in quadrature (MOVER)."""
     value = b.value - a.value
     low = value - hypot(b.value - b.low, a.high - a.value)
     high = value + hypot(b.high - b.value, a.value - a.low)
@@ -122,9 +125,10 @@ def difference(a: Interval, b: Interval) -> Interval:
 
 
 def quotient(a: Interval, b: Interval) -> Interval:
-    """b / a of two positive rows: the difference of their logarithms.
+    """b / a of two positive estimates: the difference of their logarithms.
 
-    An interval over few seeds may reach to 0: its lower end is then as many times smaller as its upper end is larger.
+    An interval over few seeds may reach 0: its lower end is then set as many times below the value as its upper end is
+    above.
     """
     lows = [x.low if x.low > 0 else x.value**2 / x.high for x in (a, b)]
     pairs = zip((a, b), lows, strict=True)

@@ -36,7 +36,7 @@ def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
 
 
 def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast | None:
-    """Paired over the seeds that both have, where there are several; else over the items of the one common seed."""
+    """Paired over the common seeds where there are several, else over the items of the one common seed."""
     seeds = [{record.config["seed"]: record for record in row.records} for row in (first, second)]
     common = sorted(seeds[0].keys() & seeds[1].keys())
     pairs = [(seeds[0][seed], seeds[1][seed]) for seed in common]
@@ -64,5 +64,5 @@ def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contra
 
 
 def known(value: float | Sequence[float] | None) -> bool:
-    """Does an item have a value, or statistics that add to one?"""
+    """Whether an item has a value, or statistics that contribute to a pooled one."""
     return value is not None and (not isinstance(value, Sequence) or any(value))

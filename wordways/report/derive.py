@@ -1,6 +1,7 @@
-"""Every derived number, once: formulas over one trace and one clock, as results/README.md defines them.
+"""Computes every derived number from one trace and one clock, by the formulas of docs/measures.md.
 
-s_i is the time after which position i no longer changes, tau_i the latest s_j with j <= i, N the useful tokens.
+s_i is the time after which position i no longer changes, tau_i the latest s_j with j <= i, and N the number of useful
+tokens, those before the first end token. Times are in seconds.
 """
 
 import itertools
@@ -20,9 +21,9 @@ Timing = Mapping[str, Any]
 
 @remembered
 def quality(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric over the items of a stratum, or over all; of items that have a value.
+    """The metric over those items of a stratum that have a value; None without any.
 
-    Of a metric that has no items, the value of the whole set, without an interval.
+    A metric without items has the value of the whole set and no interval.  stratum: None for all items.
     """
     entry = record.scores.get(metric)
     if entry is None:
@@ -45,7 +46,7 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
 
 
 def beyond_draft(record: Record) -> Interval | None:
-    """Accuracy minus that of the drafts, paired by item; None where no draft could be right."""
+    """Accuracy minus that of the drafts, paired by item; None where the drafts' accuracy is not scored."""
     if "draft_accuracy" not in record.scores:
         return None
     return mean(
@@ -55,7 +56,7 @@ def beyond_draft(record: Record) -> Interval | None:
 
 @remembered
 def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
-    """The metric of the references themselves, where its values say something only beside theirs."""
+    """The metric of the references themselves, for metrics that are interpreted relative to it; None for others."""
     entry = record.scores.get(metric, {})
     chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
     if "data_statistics" in entry:
@@ -65,14 +66,14 @@ def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> 
 
 
 def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
-    """A pooled metric over the texts that have a value; None where no text has."""
+    """A pooled metric over the texts that have statistics; None without any."""
 
     rows = [row for row in rows if any(row)]
     return pooled(rows, value_of(metric)) if rows else None
 
 
 def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
-    """What a pooled metric, of references or of a judge, makes of the sums over a set."""
+    """The function from summed statistics to a pooled metric's value, for reference-based and judge metrics."""
     from tasks.metrics.__init__ import METRICS
     from tasks.metrics.judged import JUDGED
 
@@ -80,17 +81,17 @@ def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
 
 
 def alone(record: Record) -> list[Timing]:
-    """The natural texts timed one by one."""
+    """Timings of texts of natural length at batch 1."""
     return [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == 1]
 
 
 def end_to_end(entry: Timing) -> list[float]:
-    """E2E of every repeat, seconds: canvas handed over to last pass done."""
+    """E2E of every repeat, seconds: from receiving the canvas to the end of the last forward pass."""
     return [sum(durations) / 1e9 for durations in entry["repeats_ns"]]
 
 
 def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
-    """tau_1..tau_N of every repeat, seconds: when the first i tokens are there to stay."""
+    """tau_1..tau_N of every repeat, seconds: the time at which the first i tokens are final."""
     curves = []
     for durations in entry["repeats_ns"]:
         done = list(itertools.accumulate(durations))
@@ -100,9 +101,9 @@ def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
 
 
 def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
-    """Median over texts of the median over repeats; of one text, the median's own interval. None without any text.
+    """Median over texts of the median over repeats; for one text, the median over its repeats. None without any text.
 
-    No mean: a text of one token in ten calls would outweigh all others.
+    A mean would be dominated by short texts, such as one token in ten forward passes.
     """
     if not values:
         return None
@@ -111,7 +112,7 @@ def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
 
 @remembered
 def latency_per_token(record: Record) -> Interval | None:
-    """E2E / N at batch 1, seconds; texts without a token have none."""
+    """E2E / N at batch 1, seconds, over texts that have tokens."""
     entries = [entry for entry in alone(record) if entry["useful_tokens"]]
     return over_texts([[e2e / entry["useful_tokens"] for e2e in end_to_end(entry)] for entry in entries])
 
@@ -123,7 +124,7 @@ def latency(record: Record) -> Interval | None:
 
 
 def curves(record: Record, least: int) -> list[list[list[float]]]:
-    """tau of every text with at least so many tokens."""
+    """tau of every repeat of every text timed at batch 1 with at least `least` useful tokens; empty without a trace."""
     trace = record.trace
     if trace is None:
         return []
@@ -134,25 +135,25 @@ def curves(record: Record, least: int) -> list[list[list[float]]]:
 
 @remembered
 def time_to_first_token(record: Record) -> Interval | None:
-    """TTFT = tau_1, seconds; known only afterwards for decoders that revise."""
+    """TTFT = tau_1, seconds; for decoders that revise it is known only after decoding."""
     return over_texts([[tau[0] for tau in repeats] for repeats in curves(record, 1)])
 
 
 @remembered
 def time_per_output_token(record: Record) -> Interval | None:
-    """TPOT = (tau_N - tau_1) / (N - 1), seconds, N > 1; 0 for one pass."""
+    """TPOT = (tau_N - tau_1) / (N - 1), seconds, for N > 1; 0 for single-pass decoding."""
     return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in curves(record, 2)])
 
 
 @remembered
 def last_useful_token(record: Record) -> Interval | None:
-    """tau_N, seconds; E2E is later by the end token's pass and whatever follows it."""
+    """tau_N, seconds; E2E also includes the end token's forward pass and any after it."""
     return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record, 1)])
 
 
 @remembered
 def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
-    """Useful tokens (or characters) a second over a batch, the median repeat; at batch 1 over all texts timed."""
+    """Useful tokens (or characters) per second at a batch size, median of repeats; at batch 1 over all timed texts."""
     entries = [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == batch]
     if not entries:
         return None
@@ -162,19 +163,19 @@ def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interva
 
 @remembered
 def latency_by_length(record: Record) -> dict[int, Interval]:
-    """E2E at batch 1 of texts forced to a length, seconds, by length."""
+    """E2E at batch 1 of texts forced to a length, seconds, by length in tokens."""
     forced = [entry for entry in record.timing if entry["workload"] == "forced"]
     return {entry["useful_tokens"]: median(end_to_end(entry)) for entry in forced}
 
 
 def peak_memory(record: Record, batch: int) -> int | None:
-    """Most bytes in use while decoding a batch."""
+    """Peak memory while decoding a batch, bytes; None where the batch size was not timed."""
     peaks = [e["peak_bytes"] for e in record.timing if e["workload"] == "natural" and e["batch"] == batch]
     return max(peaks, default=None)
 
 
 def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
-    """What the trace says of every text that was watched, or of a stratum's; without nfe a call is one evaluation."""
+    """A field of the trace by traced text, of a stratum or of all; without nfe, every call counts as one evaluation."""
     if record.trace is None:
         return []
     values = record.trace["calls"] if name not in record.trace and name == "nfe" else record.trace[name]
@@ -184,34 +185,34 @@ def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:
 
 @remembered
 def calls(record: Record, stratum: str | None = None) -> Interval | None:
-    """NFE of a text: backbone calls, each once per copy of the text in it; of a stratum's texts, or of all."""
+    """NFE: forward passes per text, each counted once per copy of the text in it; mean over a stratum or over all."""
     found = traced(record, "nfe", stratum)
     return mean(found) if found else None
 
 
 @remembered
 def tokens_per_pass(record: Record) -> Interval | None:
-    """TPF = N / NFE, averaged over texts."""
+    """TPF = N / NFE, mean over texts."""
     values = [n / c for n, c in zip(traced(record, "useful_tokens"), traced(record, "nfe"), strict=True)]
     return mean(values) if values else None
 
 
 @remembered
 def positions_per_token(record: Record) -> Interval | None:
-    """W = positions computed / useful tokens, over texts that have any."""
+    """W = computed positions / useful tokens, mean over texts that have useful tokens."""
     values = [p / n for n, p in zip(traced(record, "useful_tokens"), traced(record, "positions"), strict=True) if n]
     return mean(values) if values else None
 
 
 def length_mode(record: Record) -> str:
-    """Who says where a text ends: the paradigm (eos, predicted), the reference (oracle) or nobody (fixed)."""
+    """What determines where a text ends: the paradigm (eos, predicted), the reference (oracle) or nothing (fixed)."""
     decoder = record.config["paradigm"].get("decoder") or {}
-    return decoder.get("first", decoder).get("length", "eos")  # of two decoders the first one's; only eos needs no name
+    return decoder.get("first", decoder).get("length", "eos")  # the first of two decoders; eos is the default
 
 
 @remembered
 def lengths(record: Record) -> list[tuple[int, int, int | None]]:
-    """Of every traced text its useful tokens, its holes, and its reference's tokens, where they were counted."""
+    """Useful tokens, masked positions and the reference's tokens (None if not counted) of every traced text."""
     law, ended = record.likelihood or {"item_ids": [], "tokens": []}, length_mode(record) == "eos"
     known = {item: tokens - ended for item, tokens in zip(law["item_ids"], law["tokens"], strict=True)}
     named = zip(traced(record, "items"), traced(record, "useful_tokens"), traced(record, "filled"), strict=True)
@@ -219,28 +220,28 @@ def lengths(record: Record) -> list[tuple[int, int, int | None]]:
 
 
 def has_own_lengths(record: Record) -> bool:
-    """Are there texts that need not fill their canvas? Where all must, an end is no token of theirs."""
+    """Whether texts may end before their canvas; where none may, the end token is not counted as theirs."""
     whole = [(holes, tokens + 1) for _, holes, tokens in lengths(record) if tokens is not None]
     return length_mode(record) != "eos" or any(holes != tokens for holes, tokens in whole)
 
 
 @remembered
 def length_error(record: Record) -> Interval | None:
-    """|N - N_ref| / N_ref, averaged over texts."""
+    """|N - N_ref| / N_ref, mean over texts; None where the canvas determines every length."""
     values = [abs(useful - tokens) / tokens for useful, _, tokens in lengths(record) if tokens]
     return mean(values) if values and has_own_lengths(record) else None
 
 
 @remembered
 def canvas_utilisation(record: Record) -> Interval | None:
-    """N / L, L the masked positions of the canvas, averaged over texts."""
+    """N / L, L the masked positions of the canvas, mean over texts; None where the canvas determines every length."""
     values = [useful / holes for useful, holes, _ in lengths(record) if holes]
     return mean(values) if values and has_own_lengths(record) else None
 
 
 @remembered
 def revisions(record: Record) -> float | None:
-    """Share of holes that changed after they were first written."""
+    """Share of masked positions whose token changed after it was first committed."""
     pairs = [
         pair
         for filled, settled in zip(traced(record, "filled"), traced(record, "settled"), strict=True)
@@ -251,26 +252,27 @@ def revisions(record: Record) -> float | None:
 
 @remembered
 def order_correlation(record: Record) -> float | None:
-    """Kendall's tau between position and call of settling, averaged over texts; 1 is left to right, None one pass."""
+    """Kendall's tau between position and the pass of its final token, mean over texts; 1: left to right, None: NAR."""
     values = [rank_correlation(tuple(settled)) for settled in traced(record, "settled") if len(set(settled)) > 1]
     return statistics.mean(values) if values else None
 
 
-@lru_cache(maxsize=4096)  # many texts are written in one order
+@lru_cache(maxsize=4096)  # many texts share one order
 def rank_correlation(settled: tuple[int, ...]) -> float:
     return float(kendalltau(range(len(settled)), settled).statistic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def holes(record: Record, stratum: str) -> int:
-    """Of a stratum's first traced text."""
+    """Masked positions of a stratum's first traced text."""
     return len(traced(record, "filled", stratum)[0])
 
 
 @remembered
 def quotas(record: Record, stratum: str) -> tuple[int, ...] | None:
-    """Holes written in each pass, where every traced text of the stratum agrees and nothing was revised; else None.
+    """Positions committed in each pass, if equal for all traced texts of the stratum and never revised; else None.
 
-    None also where a hole's token is not drawn for it: what theory says of so many draws a pass is not said of these.
+    None also where tokens are not sampled for a position of their own (`aligned` is false): analytic values for a
+    number of samples per pass do not apply to these.
     """
     if traced(record, "filled") != traced(record, "settled") or not (record.trace or {}).get("aligned", True):
         return None

@@ -1,4 +1,4 @@
-"""What figures share: panels with a margin for names, points, bands, ticks, names kept apart."""
+"""Shared parts of figures: panels with a margin for labels, points, bands, ticks, labels without overlap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from wordways.report.stats import Interval
 from wordways.report.style import LABEL_PT, WIDTH_IN, Columns, lettering, letters_in, line_in, margin_letters
 from wordways.report.tradeoffs import unbeaten
 
-NAMES = 14  # beside a panel; of more configurations the most telling are named
-BARS = 40  # configurations; of more only those named have bars, the others are dots
+NAMES = 14  # labels beside a panel; of more configurations the most informative are labelled
+BARS = 40  # configurations with error bars; of more only those labelled have them, the others are dots
 
 
 @dataclass(frozen=True)
 class End:
-    """A point to be named: where it is, its name and paradigm."""
+    """A point to be labelled: its coordinates, label and paradigm."""
 
     x: float
     y: float
@@ -32,7 +32,7 @@ class End:
 
 
 def telling(ends: Sequence[End], higher_is_better: bool, most: int) -> list[End]:
-    """As many of these as can be named: those that no other beats, each paradigm's best and fastest, then others."""
+    """At most `most` points to be labelled: the Pareto front, each paradigm's best and fastest, then others."""
     if len(ends) <= most:
         return list(ends)
     sign, front = 1 if higher_is_better else -1, set(unbeaten([(end.x, end.y) for end in ends], higher_is_better))
@@ -46,7 +46,7 @@ def telling(ends: Sequence[End], higher_is_better: bool, most: int) -> list[End]
 def panels_with_margin(
     count: int, across: int, height: float, labels: Sequence[str], columns: Columns = 2
 ) -> tuple[Figure, list[Axes]]:
-    """Panels `height` inches high, or as high as the names beside one, each with room on its right for the longest."""
+    """Panels `height` inches high, or as high as the labels of one, with right margins for the longest label."""
     height = max(height, line_in(columns) * min(NAMES, len(set(labels))))
     page, left, top, bottom, between, least = WIDTH_IN[columns], 0.62, 0.25, 0.4, 0.45, 1.2
     margin = 0.2 + max(letters_in(lettering(label, margin_letters(columns)), columns) for label in labels)
@@ -63,7 +63,7 @@ def panels_with_margin(
 
 
 def across_of(panels: Sequence[Axes]) -> int:
-    """How many stand beside each other."""
+    """The number of panels side by side."""
     return len({round(axes.get_position().x0, 6) for axes in panels})
 
 
@@ -82,7 +82,7 @@ def draw_curve(axes: Axes, xs: Sequence[float], ys: Sequence[Interval], colour: 
 
 
 def plain_ticks(axes: Axes) -> None:
-    """0.5, 1, 2, 5 rather than powers of ten."""
+    """Labels logarithmic axes with 0.5, 1, 2, 5 instead of powers of ten."""
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -95,7 +95,7 @@ def plain_ticks(axes: Axes) -> None:
 def draw_curves(
     axes: Axes, curves: Mapping[End, tuple[Sequence[int], Sequence[Interval]]], higher_is_better: bool
 ) -> list[End]:
-    """All curves, or of more than can be told apart those that are named; returns the ends of what it drew."""
+    """Draws all curves, or only those labelled where there are too many; returns the ends of those drawn."""
     drawn = telling(list(curves), higher_is_better, NAMES if len(curves) > BARS else BARS)
     colour = colours([end.paradigm for end in drawn])
     for end in drawn:
@@ -104,7 +104,7 @@ def draw_curves(
 
 
 def label_ends(axes: Axes, ends: Sequence[End], higher_is_better: bool, columns: Columns) -> None:
-    """Names in the right margin, a thin line from each to its point, moved apart until none overlap."""
+    """Labels in the right margin, each joined to its point by a thin line, moved apart until none overlap."""
     ends, colour = telling(ends, higher_is_better, NAMES), colours([end.paradigm for end in ends])
     to_axes = axes.transData + axes.transAxes.inverted()
     axes.autoscale_view()
@@ -112,7 +112,7 @@ def label_ends(axes: Axes, ends: Sequence[End], higher_is_better: bool, columns:
     gap = line_in(columns) * axes.figure.dpi / axes.bbox.height
 
     def place(i: int) -> tuple[float, float]:
-        """From the bottom up; of points at one height the leftmost farthest out, so that no two lines cross."""
+        """Sort key from the bottom up; at equal height the leftmost point is outermost, so that no two lines cross."""
         x, y = spots[i]
         return round(y, 2), x if y > 0.5 else -x
 

@@ -1,4 +1,4 @@
-"""How much of a latency is the paradigm's and how much the code's: measured time beside the least the machine allows.
+"""Separates paradigm from implementation: measured latency beside the least latency that the machine allows.
 
 T_ideal = sum over forward passes of max(FLOP / pi, bytes / beta), with pi and beta measured in the same run (roofline;
 Williams et al., 2009); eta = T_ideal / T.

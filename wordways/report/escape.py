@@ -1,4 +1,4 @@
-"""Names and texts come from anywhere: here they become harmless in Markdown, in LaTeX and in a terminal."""
+"""Escapes names and texts of any origin for Markdown, LaTeX and a terminal."""
 
 import re
 import unicodedata
@@ -9,11 +9,12 @@ LATEX = {
     ">": r"\textgreater{}", '"': "''", "`": r"\textasciigrave{}", "'": "'", "[": "{[}", "]": "{]}",
     "±": r"$\pm$", "–": "--", "×": r"$\times$", "✗": r"$\times$", "⇄": r"$\leftrightarrow$", "…": r"\ldots{}",
 }  # fmt: skip
-DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}  # would turn what follows
+# Bidirectional controls, which would reverse the text that follows.
+DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 
 
 def visible(text: str) -> str:
-    """On one line, and without signs that steer a terminal or the direction of what follows: these by number."""
+    """The text with terminal and bidirectional control characters replaced by their code points."""
     signs = (f"[U+{ord(c):04X}]" if c in DIRECTION or unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     return "".join(signs)
 
@@ -25,15 +26,15 @@ def one_line(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    """As text in a table's cell: no HTML, no link, no emphasis but what we put there."""
+    """The text as shown in a table cell, without HTML, links or emphasis of its own."""
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\|*`]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
 
 
 def in_latex(text: str, breaks: str = "") -> str:
-    """As text that pdflatex prints with no package: specials escaped, letters it lacks by number.
+    """The text as pdflatex prints it without packages: specials escaped, unsupported letters as code points.
 
-    breaks: letters behind which a line may end.
+    breaks: characters after which a line may break.
     """
     escaped = (
         (LATEX.get(c) or (c if known(c) else named(c))) + (r"\allowbreak{}" if c in breaks else "")
@@ -43,7 +44,7 @@ def in_latex(text: str, breaks: str = "") -> str:
 
 
 def known(letter: str) -> bool:
-    """ASCII, and letters of Western Europe."""
+    """Whether pdflatex prints a character: ASCII and the letters of Western Europe."""
     return " " <= letter <= "~" or ("À" <= letter <= "ÿ" and letter not in "ÐðÞþ÷")
 
 

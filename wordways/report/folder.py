@@ -1,7 +1,7 @@
-"""A report is built beside the last one and takes its place file by file: what is no longer made goes, nothing else.
+"""Replaces the last report by a new one, file by file; deletes what is no longer produced and nothing else.
 
-SHA256SUMS names what a build wrote (`sha256sum -c SHA256SUMS` checks it), so the next one knows which files are a
-report's own. A file that somebody added or changed is not: it stays.
+SHA256SUMS lists what a build wrote (`sha256sum -c SHA256SUMS` checks it), so that the next build recognises the
+report's own files. Files that were added or changed by hand are kept.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ SUMS = "SHA256SUMS"
 
 @contextmanager
 def rebuilt(folder: Path) -> Iterator[Path]:
-    """An empty folder to build in. What stands in it in the end replaces what the last build left in `folder`."""
+    """Yields an empty folder to build in; its files then replace those that the last build left in `folder`."""
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as fresh:
         yield Path(fresh)
         install(Path(fresh), folder)
@@ -37,7 +37,7 @@ def install(fresh: Path, folder: Path) -> None:
 
 
 def sums_of(folder: Path) -> Mapping[str, str]:
-    """What the last build wrote, by name; a name that leads out of the folder is none of it."""
+    """Checksums of the last build's files by name; names that lead out of the folder are ignored."""
     try:
         lines = [line.split("  ", 1) for line in (folder / SUMS).read_text().splitlines()]
     except (OSError, ValueError):

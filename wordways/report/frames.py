@@ -1,4 +1,4 @@
-"""Records as tidy frames: one line a number, for a notebook and for other people's tables."""
+"""Records as tidy data frames, one number per line, for notebooks and other programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from wordways.report.rows import Row, rows_of
 
 @dataclass(frozen=True)
 class Frames:
-    """cells: a line a record, with all its settings. items: a line a score of a text. timing: a line a timed repeat.
+    """The frames of a results folder.
 
-    numbers: a line a number of the report's tables and more, over seeds, with interval, method and theory. refused: a
-    line for each file that is not a record.
+    cells: one line per record, with all its settings.  items: one line per text and metric.  timing: one line per timed
+    repeat.  numbers: one line per number of the report's tables and others, over seeds, with interval, method and
+    analytic value.  refused: one line for each file that is not a record.
     """
 
     cells: pd.DataFrame
@@ -52,7 +53,7 @@ def cells_frame(records: Sequence[Record], rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def items_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """Scores by text; of a metric that is no mean of texts, what its sums are made of stays in the records."""
+    """Scores by text; the statistics of pooled metrics, which are no means over texts, stay in the records."""
     parts = [
         pd.DataFrame(
             {

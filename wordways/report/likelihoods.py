@@ -1,4 +1,4 @@
-"""Every number about laws, once: likelihoods by kind, divergences from an exact law, what independence costs."""
+"""Computes every number from probabilities: likelihoods, divergences from the data, the cost of factorisation."""
 
 import math
 import statistics
@@ -12,20 +12,20 @@ from wordways.report.derive import quality, quotas
 from wordways.report.stats import Interval, mean, pooled_curve
 
 OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
-APPROXIMATE = ("prefix", "dual")  # caches that are exact in a block's first pass only
+APPROXIMATE = ("prefix", "dual")  # caches that are exact only in a block's first pass
 
 
 @remembered
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
-    """Sum of nats over sum of tokens; the interval is over items, all of which weigh alike where lengths are equal."""
+    """Sum of nats / sum of tokens; the interval is that of the unweighted mean over items, shifted to this value."""
     return per_token(record, stratum, (record.likelihood or {}).get("nats"))
 
 
 @remembered
 def kl_per_token(record: Record, stratum: str) -> Interval | None:
-    """KL(q || p) of the model's law p from the true law q, nats a token: the mean of ln q(x) - ln p(x), x drawn from q.
+    """KL(q || p), data distribution q, model p, nats per token: the mean of ln q(x) - ln p(x), x sampled from q.
 
-    Of a bound its slack is a part.
+    Where the likelihood is a bound, the slack of the bound is included.
     """
     law = record.likelihood or {}
     return per_token(record, stratum, minus(law.get("nats"), law.get("law_nats")))
@@ -33,13 +33,13 @@ def kl_per_token(record: Record, stratum: str) -> Interval | None:
 
 @remembered
 def exact_nats_per_token(record: Record, stratum: str) -> Interval | None:
-    """Behind a bound the exact value, nats a token, where every order could be summed over."""
+    """The exact value behind a bound, nats per token, where all orders could be summed over; else None."""
     return per_token(record, stratum, (record.likelihood or {}).get("exact"))
 
 
 @remembered
 def law_kl_per_token(record: Record, stratum: str) -> Interval | None:
-    """KL(q || p) where p is the law that is sampled from, no bound: nats a token."""
+    """KL(q || p), nats per token, where p is exactly the distribution that is sampled from; None for bounds."""
     law = record.likelihood or {}
     exact = law.get("nats") if law.get("kind") == "exact" else law.get("exact")
     return per_token(record, stratum, minus(exact, law.get("law_nats"))) if undistorted(record) else None
@@ -47,20 +47,20 @@ def law_kl_per_token(record: Record, stratum: str) -> Interval | None:
 
 @remembered
 def bound_kl_per_token(record: Record, stratum: str) -> Interval | None:
-    """What a bound says KL(q || p) is at most, p being the law of one hole a pass in random order: nats a token."""
+    """Upper bound on KL(q || p), nats per token, p: one masked position per pass in random order; else None."""
     return kl_per_token(record, stratum) if (record.likelihood or {}).get("kind") == "bound" else None
 
 
 @remembered
 def slack_per_token(record: Record, stratum: str) -> Interval | None:
-    """Bound minus exact value of the law that is bounded, one hole a pass in random order; nats a token."""
+    """Bound minus exact value, nats per token, of decoding one masked position per pass in random order."""
     law = record.likelihood or {}
     one_by_one = set(quotas(record, stratum) or ()) == {1} and undistorted(record)
     return per_token(record, stratum, minus(law.get("nats"), law.get("exact"))) if one_by_one else None
 
 
 def undistorted(record: Record) -> bool:
-    """Are tokens drawn from the model's own law: temperature 1, nothing cut off, exaggerated or out of date?"""
+    """Whether samples follow the model distribution: temperature 1, no truncation, penalty, guidance or stale cache."""
     decoder = record.config["paradigm"]["decoder"]
     at_one = decoder.get("temperature") == 1 and decoder.get("cache") not in APPROXIMATE
     return at_one and all(decoder.get(name, value) == value for name, value in OWN_LAW.items())
@@ -68,10 +68,10 @@ def undistorted(record: Record) -> bool:
 
 @remembered
 def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
-    """KL(p || q) of the true law q from the model's law p, nats a token: the mean of ln p(x) - ln q(x), x written.
+    """KL(p || q), model p, data distribution q, nats per token: the mean of ln p(x) - ln q(x), x generated.
 
-    An impossible text makes it infinite, and a softmax rules none out. So it is taken of p given that the text is
-    possible, which adds -ln of their share e to the mean over possible texts; that share is the accuracy.
+    A text of probability 0 under q makes it infinite, and a softmax excludes none. It is therefore computed for p given
+    that the text has probability under q, which adds -ln of the share of such texts, the accuracy, to their mean.
     """
     own = (record.likelihood or {}).get("own")
     right = quality(record, "accuracy", stratum)
@@ -86,21 +86,21 @@ def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
 
 @remembered
 def token_error(record: Record) -> Interval | None:
-    """Mean KL of the exact law from the model's behind one token, nats, along the data's texts."""
+    """Mean KL from the exact to the model's distribution of one token, nats, along texts of the data."""
     found = (record.likelihood or {}).get("exposure")
     return mean([statistics.mean(texts) for texts in found["data"]]) if found else None
 
 
 def minus(first: Sequence[float | None] | None, second: Sequence[float | None] | None) -> list[float | None]:
-    """Item by item; None where either is unknown."""
+    """Differences by item; None where either value is unknown."""
     pairs = zip(first or [], second or [], strict=False)
     return [None if a is None or b is None else a - b for a, b in pairs]
 
 
 def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None:
-    """Sum of nats / ln 2 over sum of bytes of the texts, their ends' nats included: comparable across tokenizers.
+    """Sum of nats / ln 2 / sum of the texts' bytes, the end token's nats included: comparable across tokenizers.
 
-    None where tokens are words, which nobody would spell.
+    None where tokens are words of the task's own vocabulary.
     """
     law = record.likelihood or {}
     if "bytes" not in law:
@@ -111,9 +111,9 @@ def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None
 def per_token(
     record: Record, stratum: str | None, values: Sequence[float | None] | None, unit: str = "tokens"
 ) -> Interval | None:
-    """Of values by likelihood item: their sum over the sum of tokens; None where any is unknown.
+    """Sum of values by likelihood item / sum of the items' units; None where any value is unknown.
 
-    stratum: None for all.
+    stratum: None for all items.  unit: tokens or bytes.
     """
     law = record.likelihood
     if law is None or not values:
@@ -132,8 +132,8 @@ def per_token(
 def accumulated_error(record: Record) -> list[Interval] | None:
     """ExAccErr(l) = (R(l) - l eps(l)) / (l eps(l)) after l = 1.. commitments (Arora et al., 2022); 0: no exposure bias.
 
-    R(l) sums the mean divergences along the model's own texts, l eps(l) along the data's. A text of its own that has
-    become impossible has no exact law any more and leaves the mean.
+    R(l) sums the mean divergences along the model's own texts, l eps(l) along the data's. A generated prefix that has
+    probability 0 in the data has no exact conditional distribution, and its text leaves the mean.
     """
     found = (record.likelihood or {}).get("exposure")
     if not found or not found["data"]:
@@ -167,10 +167,10 @@ def exposure_bias(record: Record) -> Interval | None:
 
 
 def gap_bits(at_once: Record, one_by_one: Record, stratum: str, expected: float) -> Interval | None:
-    """What independence costs, bits a text: difference of two likelihoods of the same texts, paired by item.
+    """Cost of factorised sampling, bits per text: difference of two likelihoods of the same texts, paired by item.
 
-    Where the exact law says what independence costs on each of these texts, only the difference to that is averaged and
-    `expected`, its mean over all texts, added: a control variate, or the luck of the texts would drown the models.
+    Where the exact cost of each text is known, only the difference from it is averaged and `expected`, the mean cost
+    over all texts, is added: a control variate, without which the choice of texts would dominate the variance.
     """
     both = [record.likelihood for record in (at_once, one_by_one)]
     if both[0] is None or both[1] is None or both[0]["item_ids"] != both[1]["item_ids"]:

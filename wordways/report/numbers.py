@@ -1,4 +1,4 @@
-"""Every number of the tables and more, one a line, unrounded: what data.csv holds."""
+"""Every number of the tables and others, one per line, unrounded: the content of data.csv."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from wordways.report.stats import Interval
 
 
 def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """One line a number, with its interval, method, analytic value and tolerance."""
+    """One line per number, with its interval, method, analytic value and tolerance."""
     lines, measures = [], data_measures(rows)
     for row in rows:
         names = {"task": row.task, "row": row.label, "paradigm": row.paradigm, "seeds": len(row.records)}

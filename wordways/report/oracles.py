@@ -1,4 +1,4 @@
-"""Every cell beside what theory demands of it: value, tolerance, interval, holds or not."""
+"""Checks every run against its analytic values: value, tolerance, measurement, interval, and whether it passes."""
 
 import inspect
 import itertools
@@ -23,7 +23,7 @@ from wordways.report.likelihoods import (
 from wordways.report.stats import Interval
 from wordways.settings import SettingError, build, locate
 
-ADAPTIVE = ("factor", "entropy_bound")  # how many are written depends on what was predicted
+ADAPTIVE = ("factor", "entropy_bound")  # the number of tokens committed per pass depends on the predictions
 MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
     "accuracy": lambda record, stratum: quality(record, "accuracy", stratum),
     "nats_per_token": nats_per_token,
@@ -34,7 +34,7 @@ MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
 
 
 def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """One entry a cell, stratum and measure whose theory is defined, in a fixed order, whether it holds or not."""
+    """One entry per run, stratum and measure with an analytic value, in a fixed order, whether it passes or not."""
     done = [record for record in records if record.status == "ok"]
     lines = [line for record in done for line in lines_of(record)] + list(gap_lines(done))
     return sorted(
@@ -45,20 +45,20 @@ def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 @remembered
 def lines_of(record: Record) -> list[dict[str, Any]]:
-    """What theory says of a record by itself."""
+    """The checks of a single record."""
     return list(judged(record))
 
 
 def judged(record: Record) -> Iterator[dict[str, Any]]:
     decoder = record.config["paradigm"]["decoder"]
     if "teacher" in record.config["train"]:
-        return  # theory is about what the data say
+        return  # analytic values are those of the data distribution
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
         return
     if decoder.get("cache") in APPROXIMATE or any(decoder.get(name) is not None for name in ADAPTIVE):
         return
     if "_target_" in decoder and "order" not in decoder:
-        return  # a loop of its own, which revises: nobody knows its law
+        return  # a loop of its own, which revises: its distribution is unknown
     for stratum in record.groups():
         for measure, value in MEASURES.items():
             line = judge(record, measure, stratum, value(record, stratum))
@@ -67,7 +67,7 @@ def judged(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
-    """What theory says of a paradigm that writes all at once beside one that writes one by one, trained alike."""
+    """Checks on the likelihood gap between single-pass and one-by-one decoding, for models trained alike."""
     twins: dict[str, list[Record]] = {}
     for record in records:
         alike = {name: record.config[name] for name in ("task", "backbone", "train", "seed", "device", "dtype")}
@@ -123,7 +123,7 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
 
 @remembered
 def lost_bits(record: Record) -> dict[str, float]:
-    """C of every stratum, bits: what theory says is lost when all holes are written at once; where it is known."""
+    """Conditional total correlation (bits) lost by factorised sampling, of every stratum for which it is known."""
     found = {}
     for stratum in record.groups():
         at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
@@ -134,7 +134,7 @@ def lost_bits(record: Record) -> dict[str, float]:
 
 
 def corpus_of(node: Mapping[str, Any]) -> str:
-    """Empty also where this version does not know the task as it was set."""
+    """The task's corpus; empty also where this version cannot build the task."""
     try:
         return task_of(canonical(node)).corpus
     except SettingError:
@@ -143,7 +143,7 @@ def corpus_of(node: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def theory_of(node: str, setting: Setting) -> Theory | None:
-    """None also where this version does not know the task as it was set: `strangers` names it."""
+    """The analytic value; None also where this version cannot build the task, which `strangers` reports."""
     try:
         return task_of(node).theory(setting)
     except SettingError:
@@ -151,19 +151,19 @@ def theory_of(node: str, setting: Setting) -> Theory | None:
 
 
 def strangers(records: Sequence[Record]) -> list[str]:
-    """A line for every task that this version cannot build, and so knows no theory of."""
+    """A line for every task that this version cannot build, so that its analytic values are unavailable."""
     found = []
     for node in dict.fromkeys(canonical(record.config["task"]) for record in records):
         try:
             task_of(node)
         except SettingError as error:
-            found.append(f"theory unknown: {error}")
+            found.append(f"no analytic values: {error}")
     return found
 
 
 @lru_cache(maxsize=64)
 def task_of(node: str) -> Task:
-    """Raises SettingError where it is none of this version's: anybody may have written the record that names it."""
+    """The task of these settings. Raises SettingError unless its classes are in `tasks`: records are untrusted."""
     settings = json.loads(node)
     for target in classes_in(settings):
         if not str(target).startswith("tasks."):
@@ -174,7 +174,7 @@ def task_of(node: str) -> Task:
 
 
 def classes_in(value: Any) -> Iterator[Any]:
-    """Every class that a node of settings names, itself and below."""
+    """Every class that a node of settings names, at any depth."""
     if isinstance(value, Mapping):
         yield from (entry for name, entry in value.items() if name == "_target_")
     for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():

@@ -1,4 +1,4 @@
-"""Draws every figure that the rows have data for: vector and raster, the same bytes every time."""
+"""Draws every figure for which there are data, as vector and raster graphics, byte-identical on every build."""
 
 import io
 import re
@@ -24,7 +24,7 @@ SOME_BARS = " Dots without bars: the rest."
 
 
 def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
-    """Draws every kind of figure into `folder`; returns their names, without endings, and captions."""
+    """Draws every kind of figure into `folder`; returns captions by file name without extension."""
     folder.mkdir(parents=True, exist_ok=True)
     captions = {}
     with plt.rc_context(STYLE):
@@ -38,7 +38,7 @@ def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dic
 
 
 def caption_of(caption: str, rows: int, maps: int | None) -> str:
-    """A caption, and what of many rows a figure shows."""
+    """A caption, with a note on which of many configurations the figure shows."""
     if maps is not None:
         return caption + (f" {maps} of {rows} configurations." if rows > maps else "")
     some = SOME_NAMED.format(rows=rows, names=NAMES) if rows > NAMES else ""
@@ -46,7 +46,7 @@ def caption_of(caption: str, rows: int, maps: int | None) -> str:
 
 
 def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
-    """The same for figures over several tasks that differ in one number."""
+    """As `save_figures`, for figures over several tasks that differ in one number."""
     folder.mkdir(parents=True, exist_ok=True)
     captions = {}
     with plt.rc_context(STYLE):
@@ -66,7 +66,7 @@ def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict
 
 
 def save(figure: Figure, path: Path) -> None:
-    """In vectors, an SVG without its indents; in pixels, 256 colours, a third of the size and to the eye the same."""
+    """PDF, SVG without indentation, and PNG in 256 colours, a third of the size without visible loss."""
     drawn = {}
     for ending in ("pdf", "svg", "png"):
         figure.savefig(whole := io.BytesIO(), format=ending, metadata=UNDATED.get(ending))

@@ -1,4 +1,4 @@
-"""Quality against a cost: a panel for each column of the quality table."""
+"""Figures of quality against a cost, with a panel for each column of the quality table."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -30,17 +30,17 @@ Cost = Callable[..., Interval | None]  # of a record and a stratum
 
 
 def any_text(record: Record, stratum: str) -> Interval | None:
-    """Latency per token is timed over all strata's texts together."""
+    """Latency per token, which is timed over the texts of all strata together."""
     return derive.latency_per_token(record)
 
 
 def better(rows: Sequence[Row], metric: str) -> bool:
-    """Is more of it better?"""
+    """Whether higher values of the metric are better."""
     return bool(metrics_of(rows)[metric]["higher_is_better"])
 
 
 def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """Those of the quality table of which it is known what is better."""
+    """The columns of the quality table whose metric has a better direction."""
     known = metrics_of(rows)
     return [column for column in quality_columns(rows) if known[column[1]]["higher_is_better"] is not None]
 
@@ -48,7 +48,7 @@ def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 def quality_against(
     rows: Sequence[Row], cost: Cost, label: str, scale: float, columns: Columns, front: bool = False
 ) -> Figure | None:
-    """A panel for each column of the quality table; bars are 95 % intervals, open diamonds what theory demands."""
+    """A panel for each column of the quality table; bars are 95 % intervals, open diamonds analytic values."""
     strata, colour = panel_columns(rows), colours([row.paradigm for row in rows])
     if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in strata):
         return None
@@ -85,7 +85,7 @@ def quality_against(
             best = unbeaten([(end.x, end.y) for end in points], better(rows, metric))
             axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
         axes.set_xscale("log")
-        if points:  # over few seeds a bar may reach to 0, and would leave no room for the points
+        if points:  # over few seeds a bar may reach 0 and would compress the points
             axes.set_xlim(min(end.x for end in points) / 1.6, max(end.x for end in points) * 1.6)
         if metrics_of(rows)[metric]["unit"] == "share":
             axes.set_ylim(-0.04, 1.04)

@@ -1,4 +1,4 @@
-"""Which records make one configuration of a table, and what tables and figures call it."""
+"""Groups records into configurations, and names them as tables and figures do."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from wordways.report.oracles import corpus_of
 from wordways.report.stats import Interval, mean
 
 STYLE = CONF / "style.yaml"
-SPARE = ("#F0E442", "#999999", "#44AA99")  # for paradigms the style file does not know yet
+SPARE = ("#F0E442", "#999999", "#44AA99")  # for paradigms that are not in the style file
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Row:
         object.__setattr__(self, "title", self.title or self.task)
 
     def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
-        """One checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value.
+        """A single checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value.
 
-        Results are kept: every table, figure and export asks for the same ones again.
+        Results are cached, since every table, figure and export needs the same ones.
         """
         asked = (value.func, value.args, *sorted(value.keywords.items())) if isinstance(value, partial) else value
         if asked not in self.memory:
@@ -60,9 +60,9 @@ class Row:
 
 
 def rows_of(records: Sequence[Record]) -> list[Row]:
-    """One row for each setting, in the style file's order of paradigms, the rows of one task together.
+    """One row for each configuration, by task and then in the style file's order of paradigms.
 
-    A row's label is its preset's title; where titles are equal, what tells the configurations apart is added.
+    A row's label is its preset's title; where titles are equal, the settings that differ are added.
     """
     groups: dict[str, list[Record]] = {}
     done = [record for record in records if record.status == "ok"]
@@ -89,20 +89,20 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 
 
 def telling_settings(flats: Sequence[Mapping[str, str]]) -> list[str]:
-    """Settings in which configurations of one title differ; the preset's name only where nothing else does."""
+    """Settings in which configurations of one title differ; the preset's name only where no other setting differs."""
     names = [name for name in dict.fromkeys(name for flat in flats for name in flat) if differ(name, flats)]
     return [name for name in names if name != "preset"] or names
 
 
 def title_of(config: Mapping[str, Any]) -> str:
-    """The preset's title; a record from before there were any has the preset's name in words."""
+    """The preset's title; for records older than titles, the preset's name in words."""
     return config.get("title", {}).get("paradigm") or config["preset"].replace("_", " ")
 
 
 def task_names(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
-    """From a task's settings to its name in file names and its title, `list_operations_n_6`, `list operations, n = 6`.
+    """File name part and title by task settings, such as `list_operations_n_6` and `list operations, n = 6`.
 
-    Tasks of one title are told apart by their corpora first, then by their settings: by one where one is enough.
+    Tasks of equal title are distinguished by corpus first, then by settings: by a single one where that suffices.
     """
     settings = {canonical(record.config["task"]): record.config for record in records}
     titles = {
@@ -125,7 +125,7 @@ def task_names(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
 
 
 def series_of(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, list[Row]]]:
-    """Rows whose tasks differ in one number alone, at three values or more: {(task, setting): {value: rows}}."""
+    """Rows whose tasks differ only in one number, at three or more values: {(task, setting): {value: rows}}."""
     found = {}
     for name in dict.fromkeys(kind(row.first().config["task"]) for row in rows):
         of_task = [row for row in rows if kind(row.first().config["task"]) == name]

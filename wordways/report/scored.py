@@ -1,4 +1,4 @@
-"""A table of scores with intervals, beside the analytic values where these exist and beside the references' own."""
+"""A table of scores with intervals, with analytic values where these exist and the scores of the references."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ def scored_table(
     columns: Sequence[tuple[str, str, str | None]],
     marks: Mapping[tuple[int, int], Mark] | None = None,
 ) -> Table:
-    """columns: heading, metric, stratum (None: all strata together)."""
+    """A line for each configuration and one for the references.  columns: heading, metric, stratum (None: all)."""
     frame, methods, known = [], set(), metrics_of(rows)
     metrics = {metric: known[metric] for _, metric, _ in columns}
     for row in rows:

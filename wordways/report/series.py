@@ -1,4 +1,4 @@
-"""Quality against a setting of the task, over several tasks that differ in that number alone."""
+"""Quality against a setting of the task, over several tasks that differ only in that number."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ from wordways.report.style import Columns
 
 
 def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:
-    """A panel a stratum, a line a row; and whether a masking rate was there to be drawn against."""
+    """A panel for each stratum, a line for each configuration; also whether a curve by masking rate was drawn."""
     every = [row for rows in at.values() for row in rows]
     strata, labels, by_rate = panel_columns(every), list(dict.fromkeys(row.label for row in every)), False
     figure, panels = panels_with_margin(len(strata), 2, 2.2, labels, columns)

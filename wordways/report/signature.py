@@ -1,11 +1,11 @@
-"""One line that says what a number is of, as sacrebleu's does: everything that shaped it, for people and programs.
+"""One line, as of sacrebleu, with everything that determined a number, readable by people and programs.
 
 task:list_operations|data:generated|paradigm:parallel+diffusion|decoder:2|budget:6000x32|seed:0-2|items:500|
 device:AMD EPYC/2 threads|dtype:float32|wordways:0.1.0|cells:6/3f0c5a1b9d2e4f60
 
-Where rows differ, all values are listed (`+`), seeds as ranges, decoders counted unless there is one; `cells` counts
-the records and is the hash of their names, which pin every setting. Names and values hold none of `%`, `|`, `:` and
-`+` but as %25 and so on, so that nothing in them can pass for another field.
+Where configurations differ, all values are listed, separated by `+`: seeds as ranges, decoders by their number unless
+there is only one. `cells` is the number of records and the hash of their names, which determine every setting. In names
+and values, `%`, `|`, `:` and `+` are percent-encoded, so that no value can be read as another field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from wordways.names import kind
 from wordways.record import Record, digest
 from wordways.report.rows import Row
 
-PLAIN = " /.,=()-_@"  # beside letters and digits: neither a separator nor of use to Markdown, LaTeX or HTML
+PLAIN = " /.,=()-_@"  # besides letters and digits: no separators, harmless in Markdown, LaTeX and HTML
 
 
 def signature(rows: Sequence[Row]) -> str:
-    """Of a row, of a table of one task, or of several."""
+    """The signature of a configuration, of a table of one task, or of several."""
     records = [record for row in rows for record in row.records]
     if not records:
         return ""
@@ -34,12 +34,12 @@ def signature(rows: Sequence[Row]) -> str:
 
 
 def write(fields: Mapping[str, Sequence[str]]) -> str:
-    """Every field with at least one value."""
+    """The signature line of these fields, each of which has at least one value."""
     return "|".join(f"{escaped(name)}:{'+'.join(map(escaped, values))}" for name, values in fields.items())
 
 
 def parse(text: str) -> dict[str, list[str]]:
-    """What `write` was given."""
+    """The fields of a signature line: the inverse of `write`."""
     pairs = [part.split(":") for part in text.split("|")] if text else []
     return {unquote(name): [unquote(value) for value in values.split("+")] for name, values in pairs}
 
@@ -49,7 +49,7 @@ def escaped(value: str) -> str:
 
 
 def decoder(record: Record) -> str:
-    """The settings that have a value; of a class its name."""
+    """The decoder's settings that have a value; classes by their names."""
     settings = flatten(record.config["paradigm"].get("decoder", {}))
     return ",".join(
         f"{name.removesuffix('._target_')}={value.rpartition('.')[2] if name.endswith('_target_') else value}"
@@ -59,7 +59,7 @@ def decoder(record: Record) -> str:
 
 
 def ranges(seeds: set[int]) -> list[str]:
-    """0, 1, 2, 5 as 0-2 and 5."""
+    """Seeds as ranges: 0, 1, 2, 5 become 0-2 and 5."""
     runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(seeds)), lambda pair: pair[1] - pair[0])]
     return [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
 

@@ -1,4 +1,4 @@
-"""Intervals, each with its name: every number in a report says how sure it is and by what method."""
+"""Interval estimates, each with the name of its method: every number in a report states its uncertainty."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A value, its 95 % interval, the method that made it and how many things it was made from."""
+    """A value, its 95 % interval, the method of the interval, and the number of observations."""
 
     value: float
     low: float
@@ -26,19 +26,19 @@ class Interval:
     n: int
 
     def known(self) -> bool:
-        """Is there an interval, or the value alone?"""
+        """Whether there is an interval beside the value."""
         return self.method != "none"
 
 
 @lru_cache(maxsize=4096)
 def proportion(successes: int, n: int) -> Interval:
-    """Share of successes, Wilson's interval (1927): for items of one checkpoint."""
+    """Share of successes with Wilson's interval (Wilson, 1927), for items of one checkpoint."""
     low, high = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
     return Interval(successes / n, low, high, "Wilson", n)
 
 
 def mean(values: Sequence[float]) -> Interval:
-    """Mean, Student's t interval; without spread to judge from, the value alone."""
+    """Mean with Student's t interval; the value alone for a single observation."""
     centre, n = float(np.mean(values)), len(values)
     if n < 2:
         return Interval(centre, centre, centre, "none", n)
@@ -47,9 +47,9 @@ def mean(values: Sequence[float]) -> Interval:
 
 
 def clustered(values: Sequence[float], groups: Sequence[str]) -> Interval:
-    """Mean over items of which some share an instance: t interval, errors clustered by instance (Liang, Zeger, 1986).
+    """Mean over items of which some share an instance: t interval, errors clustered (Liang and Zeger, 1986).
 
-    Where every item has the same value there is no spread to judge from: Wilson's interval over the instances.
+    Where all items are 0 or all are 1, the variance cannot be estimated: Wilson's interval over the instances.
     """
     centre, instances = float(np.mean(values)), len(set(groups))
     if len(set(values)) == 1 and values[0] in (0, 1):
@@ -61,9 +61,10 @@ def clustered(values: Sequence[float], groups: Sequence[str]) -> Interval:
 
 
 def median(values: Sequence[float]) -> Interval:
-    """Median, the distribution-free interval between two order statistics: for raw timings.
+    """Median with the distribution-free interval between two order statistics, for raw timings.
 
-    Few values leave no choice of level: the method names the one that the interval has, at least the nominal.
+    The level of such an interval cannot be chosen freely: the method names it, and it is at least 95 % except for the
+    range of very few values.
     """
     ordered, n = sorted(values), len(values)
     below, level = outermost(n)
@@ -79,19 +80,19 @@ def outermost(n: int) -> tuple[int, float]:
 
 
 def pooled(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float | None]) -> Interval:
-    """A metric of summed item statistics, percentile bootstrap over items (Koehn, 2004), seeded."""
+    """A metric of summed item statistics with a seeded percentile bootstrap over items (Koehn, 2004)."""
     return bootstrap(rows, lambda sums: known(value(sums)))[0]
 
 
 def known(value: float | None) -> float:
-    """Raises ValueError where there is none: sums that each have a value have one together."""
+    """The value; raises ValueError where there is none, since sums of items with statistics have one."""
     if value is None:
-        raise ValueError("no value: items that have none are to be left out")
+        raise ValueError("the metric has no value for a sum: leave out items without statistics")
     return value
 
 
 def pooled_curve(rows: Sequence[Sequence[float]], values: Callable[[np.ndarray], np.ndarray]) -> list[Interval]:
-    """The same of several metrics at once: `values` takes sums of item statistics, a row a sample, to a row of them."""
+    """As `pooled`, for several metrics at once: `values` maps sums, (samples, statistics), to (samples, metrics)."""
     table = np.asarray(rows, dtype=float)
     whole, drawn = values(table.sum(0)[None])[0], values(resampled(table))
     lows, highs = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
@@ -102,7 +103,7 @@ def pooled_curve(rows: Sequence[Sequence[float]], values: Callable[[np.ndarray],
 def bootstrap(
     rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float]
 ) -> tuple[Interval, Sequence[float]]:
-    """The interval and the resampled values it was read from."""
+    """The percentile interval, and the resampled values whose quantiles are its ends."""
     table = np.asarray(rows, dtype=float)
     drawn = [value(sums) for sums in resampled(table)]
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -110,23 +111,23 @@ def bootstrap(
 
 
 def resampled(table: np.ndarray) -> np.ndarray:
-    """Sums over items drawn with replacement, a row a sample; always the same draws."""
+    """Sums over items sampled with replacement, one sample per row; seeded, so that every call returns the same."""
     rng = np.random.default_rng(0)
     return rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=RESAMPLES) @ table
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference, second minus first, of two rows measured on identical items, and the p-value of no difference."""
+    """A paired difference, second minus first, of two configurations, and the p-value of no difference."""
 
     difference: Interval
     p: float
 
 
 def paired(first: Sequence[float], second: Sequence[float], groups: Sequence[str] = ()) -> Contrast:
-    """Over items that both have: Student's t on the differences; for shares of 1 McNemar's p-value.
+    """Over identical items: Student's t on the differences; McNemar's p-value where all values are 0 or 1.
 
-    groups: the instance of every item, where some share one; then t, clustered, for both.
+    groups: the instance of every item, where some share one; interval and p-value are then those of a clustered t.
     """
     if groups:
         differences = [b - a for a, b in zip(first, second, strict=True)]
@@ -137,14 +138,14 @@ def paired(first: Sequence[float], second: Sequence[float], groups: Sequence[str
 
 
 def paired_means(first: Sequence[float], second: Sequence[float]) -> Contrast:
-    """Over seeds that both have, or whatever has a mean: Student's t on the differences, though every one be 0 or 1."""
+    """Over common seeds or other paired values: Student's t on the differences, also where all values are 0 or 1."""
     differences = [b - a for a, b in zip(first, second, strict=True)]
     interval = mean(differences)
     return Contrast(replace(interval, method=f"paired {interval.method}"), t_test(differences))
 
 
 def t_test(differences: Sequence[float]) -> float:
-    """Two-sided p-value of a mean of 0, Student's t: scipy's ttest_1samp without its 0.3 ms of checks."""
+    """Two-sided p-value of Student's t for a mean of 0: scipy's ttest_1samp without its 0.3 ms of input checks."""
     if len(set(differences)) == 1:
         return float(differences[0] == 0)
     n = len(differences)
@@ -153,14 +154,14 @@ def t_test(differences: Sequence[float]) -> float:
 
 
 def clustered_p(differences: Sequence[float], groups: Sequence[str]) -> float:
-    """P-value of a mean of 0, errors clustered by instance."""
+    """Two-sided p-value for a mean of 0, errors clustered by instance."""
     if len(set(differences)) == 1:
         return float(differences[0] == 0)
     return float(cluster_fit(differences, groups).pvalues[0])
 
 
 def cluster_fit(values: Sequence[float], groups: Sequence[str]) -> Any:
-    """The mean as a regression on a constant, errors clustered."""
+    """The mean as a regression on a constant, with clustered errors."""
     codes, design = np.unique(groups, return_inverse=True)[1], OLS(np.asarray(values), np.ones(len(values)))
     return design.fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
 
@@ -170,7 +171,7 @@ def paired_pooled(
     second: Sequence[Sequence[float]],
     value: Callable[[Sequence[float]], float | None],
 ) -> Contrast:
-    """The same of a metric of summed item statistics: both rows of an item are drawn together (Koehn, 2004)."""
+    """As `paired`, for a metric of summed item statistics: paired bootstrap over items (Koehn, 2004)."""
     both, width = [[*a, *b] for a, b in zip(first, second, strict=True)], len(first[0])
     interval, drawn = bootstrap(both, lambda sums: known(value(sums[width:])) - known(value(sums[:width])))
     beyond = min(sum(d <= 0 for d in drawn), sum(d >= 0 for d in drawn))
@@ -178,12 +179,12 @@ def paired_pooled(
 
 
 def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
-    """P-value of equal shares of 1 on identical items, exact, from the items that tell them apart (McNemar, 1947)."""
+    """Exact p-value of equal shares of 1 on identical items, from the discordant items (McNemar, 1947)."""
     gained = sum(b > a for a, b in zip(first, second, strict=True))
     lost = sum(b < a for a, b in zip(first, second, strict=True))
     return 1.0 if gained + lost == 0 else float(stats.binomtest(gained, gained + lost).pvalue)
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """P-values adjusted for how many are looked at, step down (Holm, 1979)."""
+    """P-values adjusted for multiple comparisons, step-down (Holm, 1979)."""
     return multipletests(values, method="holm")[1].tolist() if len(values) else []  # pyright: ignore

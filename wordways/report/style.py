@@ -1,4 +1,4 @@
-"""How figures look: one set of letters, lines, colours and widths, for a page's one column or two."""
+"""The style of figures: one set of fonts, lines, colours and widths, for one or two columns of a page."""
 
 import re
 from functools import lru_cache
@@ -7,9 +7,9 @@ from typing import Any, Literal
 from matplotlib.font_manager import findfont, get_font
 
 Columns = Literal[1, 2]
-WIDTH_IN: dict[Columns, float] = {1: 3.35, 2: 6.9}  # of a text block over one column and over two, inches
-LABEL_PT: dict[Columns, float] = {1: 6, 2: 7}  # letters of names beside points
-FONT = "DejaVu Sans"  # comes with matplotlib, so that every machine draws the same
+WIDTH_IN: dict[Columns, float] = {1: 3.35, 2: 6.9}  # text width of one column and of two, inches
+LABEL_PT: dict[Columns, float] = {1: 6, 2: 7}  # font size of labels beside points
+FONT = "DejaVu Sans"  # comes with matplotlib, so that figures are the same on every machine
 MISSING = "\N{WHITE SQUARE}"
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 STYLE: Any = {
@@ -27,7 +27,7 @@ STYLE: Any = {
     "ytick.labelsize": 7,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
-    "text.parse_math": False,  # a name is text, whatever stands in it
+    "text.parse_math": False,  # labels are plain text, whatever characters they contain
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "wordways",
@@ -36,22 +36,22 @@ STYLE: Any = {
 
 
 def line_in(columns: Columns) -> float:
-    """From one name to the next, inches."""
+    """Distance between two lines of labels, inches."""
     return 1.28 * LABEL_PT[columns] / 72
 
 
 def letters_in(text: str, columns: Columns) -> float:
-    """What a name takes, inches, and a little more."""
+    """Width of a label with a small margin, inches."""
     return 0.0089 * LABEL_PT[columns] * len(text)
 
 
 def margin_letters(columns: Columns) -> int:
-    """The longest name that leaves a panel 1.2 inches wide its place."""
+    """Characters of the longest label that leaves room for a panel 1.2 inches wide."""
     return min(60, int((WIDTH_IN[columns] - 2.02) / letters_in("x", columns)))
 
 
 def lettering(text: str, most: int) -> str:
-    """A name as it can be drawn: in letters the font has, on one line, its middle left out where it is too long."""
+    """A label as it can be drawn: on one line, unsupported characters replaced, the middle of a long one elided."""
     drawn = "".join(letter if ord(letter) in letters() else MISSING for letter in re.sub(r"\s+", " ", text))
     if len(drawn) <= most:
         return drawn

@@ -13,18 +13,18 @@ from wordways.report.escape import in_label, in_latex, in_markdown, one_line
 Mark = Literal["best", "level"]
 IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
 IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
-WIDE = 6  # columns, beyond which letters and gaps shrink
-PAGE = 100  # lines that LaTeX fits on a page
-NOTE = 240  # characters of a note
-WORD = 12  # characters of a heading, up to which it stays on one line
+WIDE = 6  # columns beyond which font and gaps shrink
+PAGE = 100  # lines of a table that fit on a LaTeX page
+NOTE = 240  # maximal characters of a note
+WORD = 12  # characters of a heading up to which it stays on one line
 SUMMARY = "How these numbers were computed"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text under a title, over a note on how to read them.
+    """A title, cells of text, and a note on how to read them.
 
-    note: at most NOTE characters, two lines of a page.  details: how the numbers were computed, which a reader opens.
+    note: at most NOTE characters, two lines of a page.  details: how the numbers were computed, folded on a page.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Table:
     frame: pd.DataFrame
     signature: str = ""
     details: str = ""
-    marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)  # by line and column
+    marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)  # by (line, column)
 
     def plain(self) -> str:
         """Aligned, for a terminal."""
@@ -101,7 +101,7 @@ class Table:
         )
 
     def save(self, folder: Path) -> None:
-        """As Markdown, as CSV, and as LaTeX where it fits on a page."""
+        """Writes the table as Markdown, as CSV, and as LaTeX where it fits on a page."""
         write_atomically(folder / f"{self.name}.md", self.markdown())
         if len(self.frame) <= PAGE:
             write_atomically(folder / f"{self.name}.tex", self.latex())
@@ -109,7 +109,7 @@ class Table:
 
 
 def in_head(heading: str) -> str:
-    """A heading of a LaTeX column: the words of a long one below each other, its unit below its name."""
+    """A LaTeX column heading: the words of a long one stacked, the unit below."""
     name, bracket, unit = heading.partition(" (")
     lines = name.split() if len(name) > WORD else [name]
     lines += f"({unit}".replace(", ", ",\n").split("\n") if bracket else []

@@ -1,8 +1,8 @@
-"""Speed and quality in one number each: the latency at which a quality is reached, the quality within a latency.
+"""Speed and quality in single numbers: latency at a given quality, quality within a given latency, hypervolume.
 
-Intervals are carried through: a least of latencies lies between the least of their lower and the least of their upper
-ends, a greatest of qualities likewise, and an area that grows with quality and shrinks with latency lies between those
-of the worst and of the best ends. The choice among settings is not corrected for.
+Intervals are propagated by their ends: a minimum of latencies lies between the minima of their lower and of their upper
+ends, a maximum of qualities likewise, and the hypervolume, which grows with quality and shrinks with latency, between
+those of the worst and of the best ends. The choice among configurations is not corrected for.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Point = tuple[Row, Interval, Interval]  # a configuration, its end-to-end latenc
 
 
 def latency_at(points: Sequence[Point], least: float) -> tuple[Interval | None, Row | None]:
-    """The least E2E of settings that reach a quality with their whole interval, and the setting."""
+    """The least E2E of configurations whose whole interval reaches a quality, and the configuration."""
     reached = [(row, time) for row, time, quality in points if quality.low >= least]
     if not reached:
         return None, None
@@ -27,7 +27,7 @@ def latency_at(points: Sequence[Point], least: float) -> tuple[Interval | None, 
 
 
 def quality_within(points: Sequence[Point], budget: float) -> tuple[Interval | None, Row | None]:
-    """The best quality of settings whose E2E is at most a budget, seconds, and the setting."""
+    """The best quality of configurations whose E2E is at most a budget, seconds, and the configuration."""
     kept = [(row, quality) for row, time, quality in points if time.value <= budget]
     if not kept:
         return None, None
@@ -41,7 +41,7 @@ def carried(extreme: Callable[[Sequence[float]], float], found: Sequence[Interva
 
 
 def hypervolume(points: Sequence[Point], slowest: float) -> Interval | None:
-    """Area that the settings dominate, quality from 0 times decades of latency up to the slowest; None without any."""
+    """Area dominated by the configurations: quality from 0 times decades of latency up to `slowest`; None if empty."""
     value, low, high = (
         area([(getattr(time, late), getattr(quality, good)) for _, time, quality in points], slowest)
         for late, good in (("value", "value"), ("high", "low"), ("low", "high"))
@@ -52,13 +52,13 @@ def hypervolume(points: Sequence[Point], slowest: float) -> Interval | None:
 def area(points: Sequence[tuple[float, float]], slowest: float) -> float:
     inside = unbeaten([(time, quality) for time, quality in points if time < slowest and quality > 0], True)
     if any(time <= 0 for time, _ in inside):
-        return inf  # of an interval over seeds that reaches beyond all latencies
+        return inf  # an interval over few seeds may reach below 0 seconds
     steps = pairwise([*inside, (slowest, 0.0)])
     return sum(quality * log10(until / time) for (time, quality), (until, _) in steps)
 
 
 def unbeaten(points: Sequence[tuple[float, float]], higher_is_better: bool) -> list[tuple[float, float]]:
-    """The Pareto front: of (cost, quality) those than which no other is as cheap and better, cheapest first."""
+    """The Pareto front of (cost, quality), cheapest first: no other point costs as little and is better."""
     sign, kept = 1 if higher_is_better else -1, []
     for cost, quality in sorted(points, key=lambda point: (point[0], -sign * point[1])):
         if not kept or sign * quality > sign * kept[-1][1]:

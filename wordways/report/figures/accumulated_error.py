@@ -1,4 +1,4 @@
-"""Exposure bias along a text."""
+"""Excess accumulated error (exposure bias) along a text."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ CAPTION = (
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """ExAccErr against commitments made; bands are 95 % intervals."""
+    """ExAccErr against tokens committed; bands are 95 % intervals."""
     measured = [
         (row, errors)
         for row in rows

@@ -10,13 +10,13 @@ from wordways.report.style import Columns
 
 ORDER = 3
 CAPTION = "All decoders of one checkpoint, quality against latency. Line: the Pareto front."
-DECODERS = 5  # of one checkpoint, from which on they make a figure of their own
+DECODERS = 5  # of one checkpoint; of fewer there is no figure
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """Quality against latency of all decoders of the checkpoint that has most; the front drawn.
+    """Quality against latency of all decoders of the checkpoint that has most, with the Pareto front.
 
-    None where they are few, or settings of a single loop, whose own theory the other figures show.
+    None where they are few, or settings of a single loop, whose analytic values the other figures show.
     """
     by_checkpoint: dict[str, list[Row]] = {}
     for row in rows:

@@ -26,7 +26,7 @@ CAPTION = (
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """Token error and sequence error against calls, of rows that draw in random order; a paradigm's are joined."""
+    """Errors of configurations that sample in random order; a line joins those of a paradigm."""
     measured = [row for row in rows if row.over_seeds(likelihoods.token_error) and in_random_order(row.first())]
     if not measured:
         return None
@@ -58,7 +58,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
 
 
 def in_random_order(record: Record) -> bool:
-    """Or in the only order there is; drawn from the model's own law."""
+    """Whether samples follow the model distribution, in random order or in the only order there is."""
     decoder = record.config["paradigm"]["decoder"]
     free = decoder.get("order") in (None, "random") and decoder.get("threshold") is None
     return free and likelihoods.undistorted(record)

@@ -23,7 +23,7 @@ CAPTION = (
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """End-to-end latency of texts forced to a length, batch 1, both axes logarithmic; bands are 95 % intervals."""
+    """End-to-end latency of texts forced to a length, batch 1, on logarithmic axes; bands are 95 % intervals."""
     measured = [(row, lengths) for row in rows if (lengths := derive.latency_by_length(row.first()))]
     if not measured:
         return None

@@ -15,11 +15,11 @@ from wordways.report.style import LABEL_PT, WIDTH_IN, Columns, lettering, letter
 
 ORDER = 8
 CAPTION = "Order maps: the forward pass at which a position took its final value; the darker, the more texts."
-MAPS = 24  # panels; of more configurations so many are drawn
+MAPS = 24  # panels; of more configurations this many are drawn
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """Position against the call at which it took its final value: the share of traced texts in which it did so."""
+    """Share of traced texts by position and by the forward pass at which the position took its final value."""
     traced = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
     if not traced:
         return None

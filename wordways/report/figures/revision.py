@@ -23,16 +23,17 @@ ORDER = 7
 CAPTION = (
     "Net gain of revision (tokens corrected minus tokens corrupted) against forward passes. Bands: 95 % intervals."
 )
-PASSES = ("passes", "updates", "steps")  # what revising decoders call the number of their passes
-TELLING = 0.01  # net gains below are drawn linearly, others by their logarithm
-STROKES = ("-o", "--s", ":^", "-.D")  # tell a paradigm's decoders apart, whose colour is one
+PASSES = ("passes", "updates", "steps")  # settings that give a revising decoder's number of passes
+COUNTED = (*PASSES, "pass", "update", "step")  # as labels count them
+TELLING = 0.01  # smaller net gains are drawn linearly, larger ones logarithmically
+STROKES = ("-o", "--s", ":^", "-.D")  # distinguish decoders of one paradigm, which share a colour
 SHARES = (-1, -0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    """Net gain against calls; a line joins settings that differ in nothing but how many; bands are 95 % intervals.
+    """Net gain against forward passes; a line joins settings that differ only in their number.
 
-    None where no text started from a draft, or no loop was given different numbers of calls.
+    None where no text started from a draft, or no decoder was run with several numbers of passes.
     """
     net_gain = partial(derive.quality, metric="net_gain")
     loops: dict[str, list[Row]] = {}
@@ -61,7 +62,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(ticks))
     axes.set_xlabel("forward passes")
-    axes.set_yscale("symlog", linthresh=TELLING)  # one loop may ruin a text where another mends a word in a hundred
+    axes.set_yscale("symlog", linthresh=TELLING)  # gains of decoders span orders of magnitude, with both signs
     axes.set_yticks([tick for tick in SHARES if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -74,4 +75,4 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
 def loop_name(label: str) -> str:
     """A label without the number of passes: `diffusion (mask-predict)` of `diffusion (mask-predict, 10 passes)`."""
     title, _, inside = label.removesuffix(")").partition(" (")
-    return titled(title, [part for part in inside.split(", ") if part and part.rpartition(" ")[2] not in PASSES])
+    return titled(title, [part for part in inside.split(", ") if part and part.rpartition(" ")[2] not in COUNTED])

@@ -35,7 +35,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def lessons(record: Record, shown: bool) -> dict[str, str]:
-    """What a model was trained on, where some models of the table were trained on a teacher's texts."""
+    """Columns on the training data, where some models of the table were trained on a teacher's texts."""
     if not shown:
         return {}
     teacher, flops = record.config["train"].get("teacher"), record.budgets.get("teacher_flops")

@@ -18,11 +18,11 @@ Compared = tuple[Row, Interval, Interval, Interval]
 """A configuration, its measured and its ideal latency per token, eta."""
 
 ORDER = 9
-IMPOSSIBLE = 1.02  # an eta above is an error of the measurement
+IMPOSSIBLE = 1.02  # an eta above this is a measurement error
 
 
 def table(rows: Sequence[Row]) -> Table | None:
-    """None where no run measured its machine."""
+    """None where no run measured its machine's peak rates."""
     found = [
         (row, measured, best, eta)
         for row in rows
@@ -68,5 +68,5 @@ def ranking(values: Sequence[float]) -> list[int]:
 
 
 def flips(found: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
-    """Pairs that change places between the measured and the ideal ranking, their measured intervals apart."""
+    """Pairs ranked oppositely by measured and ideal latency whose measured intervals do not overlap."""
     return [(a, b) for a, b in itertools.permutations(found, 2) if a[1].high < b[1].low and a[2].value > b[2].value]

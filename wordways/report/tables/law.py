@@ -1,4 +1,4 @@
-"""Model and data distribution side by side, where the data distribution is known exactly."""
+"""Divergences between model and data distribution, where the latter is known exactly."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def table(rows: Sequence[Row]) -> Table | None:
-    """None where the data distribution is unknown; of samplers that change the model's distribution there is no row."""
+    """None where the data distribution is unknown; without configurations that do not sample from the model's own."""
     frame = []
     for row in rows:
         law, (stratum, *_) = row.first().likelihood, row.first().groups()

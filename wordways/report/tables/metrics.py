@@ -1,4 +1,4 @@
-"""Every metric over all strata together, where the quality table has columns for one metric only."""
+"""Every metric over all strata together, unless the quality table has a column for each already."""
 
 from collections.abc import Sequence
 

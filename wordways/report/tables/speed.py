@@ -11,7 +11,7 @@ from wordways.report.rows import Row
 from wordways.report.table import Table
 
 ORDER = 2
-GAIN = 1.1  # of a rate by a larger batch, up to which the smaller one has saturated the machine
+GAIN = 1.1  # throughput ratio of a larger batch up to which the smaller one saturates the machine
 LENGTHS = (
     " length: what decides where a text ends: its end token (eos), a predicted length (predicted), the reference's "
     "length (oracle) or nothing (fixed). Length error is relative to the reference's tokens; canvas utilisation is the "
@@ -40,7 +40,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def saturation(rows: Sequence[Row]) -> str:
-    """Whether the largest batch saturates the machine: how many configurations still gain by it."""
+    """A sentence on whether the largest batch saturates the machine; empty for a single batch size."""
     batches = batches_of(rows)
     if len(batches) < 2:
         return ""

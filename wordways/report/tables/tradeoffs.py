@@ -15,9 +15,9 @@ from wordways.report.table import Table
 from wordways.report.tradeoffs import CARRIED, hypervolume, latency_at, quality_within
 
 ORDER = 3
-SHARES = (0.99, 0.95)  # of the baseline's quality, to be reached
-BUDGETS = (1.0, 0.5, 0.1)  # of the baseline's latency, to be kept
-REFERENCE = 10.0  # times the baseline's latency, at quality 0: the corner that areas are measured from
+SHARES = (0.99, 0.95)  # of the baseline's quality that must be reached
+BUDGETS = (1.0, 0.5, 0.1)  # of the baseline's latency that must not be exceeded
+REFERENCE = 10.0  # times the baseline's latency, at quality 0: the reference point of hypervolumes
 
 
 def table(rows: Sequence[Row]) -> Table | None:
@@ -47,7 +47,7 @@ def table(rows: Sequence[Row]) -> Table | None:
 
 
 def lines_of_metric(rows: Sequence[Row], metric: str, slowest: float) -> Iterator[dict[str, str]]:
-    """No line where the metric's baseline is 0, unknown or without an interval, or more of it is not better."""
+    """One line per paradigm; none where the baseline is 0, unknown or without an interval, or higher is not better."""
     entry, value = metrics_of(rows)[metric], partial(derive.quality, metric=metric)
     baseline = rows[0].over_seeds(value)
     if baseline is None or not baseline.known() or baseline.value <= 0 or not entry["higher_is_better"]:
