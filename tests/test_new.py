@@ -21,11 +21,11 @@ from wordways import new
 PARADIGM_PAGE, TASK_PAGE = ROOT / "docs" / "add-a-paradigm.md", ROOT / "docs" / "add-a-task-or-metric.md"
 SHOWN = (
     ("paradigm", "cosine_masking", PARADIGM_PAGE),
-    ("task", "one_of_two", TASK_PAGE),
+    ("task", "repeat_one", TASK_PAGE),
     ("metric", "token_f1", TASK_PAGE),
 )
 TINY = (
-    "paradigm=cosine_masking", "task=one_of_two",
+    "paradigm=cosine_masking", "task=repeat_one",
     "train.steps=5", "train.warmup=1", "train.batch=8", "measure.items=8", "measure.likelihood_items=4",
     "measure.batches=[1]", "measure.timed=1", "measure.lengths=[2]", "measure.repeats=1", "backbone.layers=1",
     "backbone.width=16", "backbone.heads=1", "backbone.hidden=16", "threads=1", "progress=false",
@@ -47,7 +47,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "CITATION.cff"):
         shutil.copy(ROOT / name, home)
     new.create("paradigm", "cosine_masking", home)
-    new.create("task", "one_of_two", home)
+    new.create("task", "repeat_one", home)
     path = new.create("paradigm", "three_pass", home)[0]
     code = path.read_text()
     loop = next(block for block in blocks(PARADIGM_PAGE, "python") if block.startswith("    def decode"))
@@ -156,7 +156,7 @@ def test_the_command_says_what_it_wrote_and_what_to_try(copy: Path) -> None:
 def test_what_was_written_meets_the_contracts_and_the_style(copy: Path) -> None:
     if not (copy / "tasks" / "metrics" / "token_f1.py").exists():
         new.create("metric", "token_f1", copy)
-    names = ("cosine_masking", "three_pass", "one_of_two", "token_f1")
+    names = ("cosine_masking", "three_pass", "repeat_one", "token_f1")
     chosen = f"{' or '.join(names[:1] + names[2:])} or three_pass and not loss"  # it trains as the first does
     modules = ("paradigms", "floors", "task_contract", "metric_contract")
     files = [f"tests/test_{module}.py" for module in modules]
@@ -193,7 +193,7 @@ def test_the_pages_commands_compose_and_a_run_ends_well(copy: Path) -> None:
     """The paradigm on the task, neither of which any other file names; mistakes are found before training."""
     pages = (PARADIGM_PAGE, TASK_PAGE)
     right = [words[1:] for page in pages for words in commands(page) if words[0] == "wordways"]
-    wrong = [["paradigm=cosine_masking", "paradigm.power=0.0"], ["task=one_of_two", "task.n=1"]]
+    wrong = [["paradigm=cosine_masking", "paradigm.power=0.0"], ["task=repeat_one", "task.n=1"]]
     said = [line for page in pages for line in re.findall(r"^wordways: .+", page.read_text(), re.M)]
     asked = [[word for word in words if word != "-m"] for words in right]
     done = run(copy, "-c", SCRIPT, json.dumps([[*asked, *wrong], TINY]))
@@ -212,21 +212,21 @@ def test_the_command_itself_ends_with_a_report(copy: Path) -> None:
 
 def check_record(home: Path) -> None:
     """Trained, decoded and scored, with its likelihood."""
-    (path,) = (home / "results" / "one_of_two" / "cells").glob("*.json")
+    (path,) = (home / "results" / "repeat_one" / "cells").glob("*.json")
     record = json.loads(path.read_text())
     assert record["status"] == "ok", record["reason"]
     assert record["likelihood"]["kind"] == "pseudo"
     assert len(record["likelihood"]["nats"]) == 4
     assert len(record["scores"]["accuracy"]["items"]) == 8
-    assert record["config"]["title"] == {"paradigm": "cosine masking", "task": "one of two, n = 6"}
+    assert record["config"]["title"] == {"paradigm": "cosine masking", "task": "repeat one, m = 3, n = 6"}
 
 
 @pytest.mark.parametrize("quotas", [(1, 1, 1, 1), (2, 2), (3, 1), (4,)])
 def test_the_examples_analytic_values_are_those_of_its_distribution(quotas: tuple[int, ...]) -> None:
     """By enumeration of all texts: each pass samples its tokens from their marginals given those of earlier passes."""
-    scope: dict[str, Any] = {"__name__": "one_of_two"}
-    exec(compile(new.rendered("task", "one_of_two")["tasks/one_of_two.py"], "one_of_two", "exec"), scope)
-    task = scope["OneOfTwo"](4)
+    scope: dict[str, Any] = {"__name__": "repeat_one"}
+    exec(compile(new.rendered("task", "repeat_one")["tasks/repeat_one.py"], "repeat_one", "exec"), scope)
+    task = scope["RepeatOne"](3, 4)
     example = next(iter(task.examples("test")))
     answers = [reference.split() for reference in example.references]
     right = 0.0
@@ -242,7 +242,7 @@ def test_the_examples_analytic_values_are_those_of_its_distribution(quotas: tupl
         found = task.theory(Setting("accuracy", "all", quotas, order, temperature, "exact"))
         assert (found and found.value) == (right if temperature else None)
     nats = task.theory(Setting("nats_per_token", "all", quotas, None, 1.0, "exact"))
-    assert nats.value * task.n == pytest.approx(-scope["math"].log(right / 2))
+    assert nats.value * task.n == pytest.approx(-scope["math"].log(right / 3))
     assert task.theory(
         Setting("nats_per_token", "all", quotas, "random", 1.0, "bound")
     ).value * task.n == pytest.approx(task.nats(example, example.target))

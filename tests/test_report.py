@@ -290,6 +290,17 @@ def test_hostile_names_are_escaped(copy: Path, undrawn: None) -> None:
     assert r"\| &lt;script>" in table.markdown()
 
 
+def test_a_paradigm_without_a_decoder_or_a_temperature_is_reported(copy: Path, undrawn: None) -> None:
+    """Its numbers stand in every table; without a temperature no analytic value is known."""
+    with_values = {line["preset"] for line in oracle_lines(read_records(copy)[0])}
+    assert "parallel" in with_values
+    for record in read_records(copy)[0]:
+        paradigm = {name: value for name, value in record.config["paradigm"].items() if name != "decoder"}
+        write_record(copy, replace(record, config={**record.config, "paradigm": paradigm}))
+    assert oracle_lines(read_records(copy)[0]) == []
+    assert "parallel" in write_report(copy)
+
+
 def test_no_records_no_tables(tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
     assert write_report(tmp_path) == f"report: {tmp_path / 'report' / 'index.html'}"

@@ -1,4 +1,4 @@
-"""The harness: run/ trains, measures and writes records, report/ reads them; neither knows which paradigm it handles."""
+"""The harness: run/ trains, measures and writes records, report/ reads them; both treat all paradigms alike."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -36,7 +36,7 @@ SKELETONS = {
         ("pytest tests/test_paradigms.py -k {name}", "wordways paradigm=autoregressive,{name}"),
     ),
     "task": Skeleton(
-        "OneOfTwo",
+        "RepeatOne",
         {"task.py.txt": "tasks/{name}.py", "task.yaml.txt": "conf/task/{name}.yaml"},
         ("pytest tests/test_task_contract.py -k {name}", "wordways task={name}"),
     ),

@@ -204,9 +204,14 @@ def positions_per_token(record: Record) -> Interval | None:
     return mean(values) if values else None
 
 
+def decoder_of(record: Record) -> Mapping[str, Any]:
+    """The decoder's settings; empty for a paradigm without any."""
+    return record.config["paradigm"].get("decoder") or {}
+
+
 def length_mode(record: Record) -> str:
     """What determines where a text ends: the paradigm (eos, predicted), the reference (oracle) or nothing (fixed)."""
-    decoder = record.config["paradigm"].get("decoder") or {}
+    decoder = decoder_of(record)
     return decoder.get("first", decoder).get("length", "eos")  # the first of two decoders; eos is the default
 
 
@@ -252,7 +257,7 @@ def revisions(record: Record) -> float | None:
 
 @remembered
 def order_correlation(record: Record) -> float | None:
-    """Kendall's tau between position and the pass of its final token, mean over texts; 1: left to right, None: NAR."""
+    """Kendall's tau between position and settling pass, mean over texts; 1 is left to right, None a single pass."""
     values = [rank_correlation(tuple(settled)) for settled in traced(record, "settled") if len(set(settled)) > 1]
     return statistics.mean(values) if values else None
 

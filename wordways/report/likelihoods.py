@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from wordways.record import Record, remembered
-from wordways.report.derive import quality, quotas
+from wordways.report.derive import decoder_of, quality, quotas
 from wordways.report.stats import Interval, mean, pooled_curve
 
 OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
@@ -61,7 +61,7 @@ def slack_per_token(record: Record, stratum: str) -> Interval | None:
 
 def undistorted(record: Record) -> bool:
     """Whether samples follow the model distribution: temperature 1, no truncation, penalty, guidance or stale cache."""
-    decoder = record.config["paradigm"]["decoder"]
+    decoder = decoder_of(record)
     at_one = decoder.get("temperature") == 1 and decoder.get("cache") not in APPROXIMATE
     return at_one and all(decoder.get(name, value) == value for name, value in OWN_LAW.items())
 

@@ -10,7 +10,7 @@ from typing import Any
 from tasks.base import Setting, Task, Theory
 from wordways.names import kind
 from wordways.record import Record, canonical, remembered
-from wordways.report.derive import holes, quality, quotas
+from wordways.report.derive import decoder_of, holes, quality, quotas
 from wordways.report.likelihoods import (
     APPROXIMATE,
     OWN_LAW,
@@ -50,7 +50,7 @@ def lines_of(record: Record) -> list[dict[str, Any]]:
 
 
 def judged(record: Record) -> Iterator[dict[str, Any]]:
-    decoder = record.config["paradigm"]["decoder"]
+    decoder = decoder_of(record)
     if "teacher" in record.config["train"]:
         return  # analytic values are those of the data distribution
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
@@ -87,12 +87,14 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
 
 
 def judge(record: Record, measure: str, stratum: str, measured: Interval | None) -> dict[str, Any] | None:
-    decoder, written = record.config["paradigm"]["decoder"], quotas(record, stratum)
-    threshold = decoder.get("threshold")
+    decoder, written = decoder_of(record), quotas(record, stratum)
+    threshold, temperature = decoder.get("threshold"), decoder.get("temperature")
     if measured is None or record.likelihood is None or (written is None and threshold is None):
         return None
+    if temperature is None:  # the distribution that was sampled from is unknown
+        return None
     setting = Setting(
-        measure, stratum, written or (), decoder.get("order"), decoder["temperature"], record.likelihood["kind"],
+        measure, stratum, written or (), decoder.get("order"), temperature, record.likelihood["kind"],
         threshold, record.config["paradigm"].get("block"),
     )  # fmt: skip
     theory = theory_of(canonical(record.config["task"]), setting)

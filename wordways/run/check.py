@@ -105,5 +105,5 @@ def check_drafter(cell: Cell, paradigm: Paradigm) -> None:
             )
     elif drafter is None:
         raise SettingError("measure.drafter: missing; this task asks for drafts, so name a decoder that writes them")
-    elif not isinstance(drafter, typing.get_type_hints(type(paradigm).__init__)["decoder"]):
+    elif not isinstance(drafter, typing.get_type_hints(type(paradigm).__init__).get("decoder", ())):
         raise SettingError(f"measure.drafter={name}: does not decode {type(paradigm).__name__}")

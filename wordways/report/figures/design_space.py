@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from wordways.report import derive
 from wordways.report.quality_panels import any_text, quality_against
 from wordways.report.rows import Row
 from wordways.report.style import Columns
@@ -22,7 +23,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     for row in rows:
         by_checkpoint.setdefault(row.first().provenance.get("training", ""), []).append(row)
     most = max(by_checkpoint.values(), key=len)
-    loops = {row.first().config["paradigm"]["decoder"].get("_target_") for row in most}
+    loops = {derive.decoder_of(row.first()).get("_target_") for row in most}
     if len(most) < DECODERS or len(loops) < 2:
         return None
     return quality_against(most, any_text, "latency/token (ms)", 1e3, columns, front=True)

@@ -59,7 +59,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
 
 def in_random_order(record: Record) -> bool:
     """Whether samples follow the model distribution, in random order or in the only order there is."""
-    decoder = record.config["paradigm"]["decoder"]
+    decoder = derive.decoder_of(record)
     free = decoder.get("order") in (None, "random") and decoder.get("threshold") is None
     return free and likelihoods.undistorted(record)
 
