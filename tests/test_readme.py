@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, one_of_each_task
+from test_docs import anchors
 from test_new import copy as copy
 from test_new import run as run_python
 from test_real_text import every_set
@@ -96,4 +97,6 @@ def test_links_resolve() -> None:
     links = re.findall(r"\]\(([^)]+)\)", TEXT)
     assert len(links) > 10
     for link in links:
-        assert link.startswith("https://") or (ROOT / link).exists(), link
+        path, _, anchor = link.partition("#")
+        assert link.startswith("https://") or (ROOT / path).exists(), link
+        assert not anchor or path or anchor in anchors(ROOT / "README.md"), link

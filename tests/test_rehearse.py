@@ -116,6 +116,13 @@ def test_presets_pass_the_rehearsal() -> None:
         cell(f"paradigm={preset}")
 
 
+def test_the_rehearsal_is_on_the_cpu_and_has_gradients() -> None:
+    for context in (torch.device("meta"), torch.inference_mode(), torch.no_grad()):
+        rehearsed.cache_clear()
+        with context:
+            cell("paradigm=block_diffusion")
+
+
 def test_a_task_is_rehearsed_once_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(check, "rehearse_task", lambda task, name: asked.append(name))

@@ -95,24 +95,26 @@ def rehearse_paradigm(node: Mapping[str, Any], backbone: Mapping[str, Any], name
 
 @lru_cache(maxsize=512)
 def rehearsed(node: str, backbone: str, name: str) -> None:
-    small = {key: SMALL.get(key, value) for key, value in json.loads(backbone).items()}
-    trunk = build(small, "backbone", vocabulary_size=VOCABULARY.size)
-    trunk.initialise(torch.Generator().manual_seed(0))
-    paradigm = build(json.loads(node), "paradigm", vocabulary=VOCABULARY, backbone=trunk)
-    suffix = not paradigm.fills or "suffix" in paradigm.fills
-    truth = canvas_of([3, 4, 1] if suffix else [3, 4], [5, 6, 1] if suffix else [5, 6, 7], [] if suffix else [4, 3])
-    masked = Canvas(truth.ids_BL.masked_fill(truth.holes_BL, VOCABULARY.mask), truth.holes_BL, truth.pad_BL)
-    noise = SeededNoise(0, ["a", "b"], torch.device("cpu"))
-    loss = attempt(f"{name}: loss", lambda: paradigm.loss(truth, noise, 0.5))
-    if not (loss.mean.dim() == 0 and bool(torch.isfinite(loss.mean))):
-        raise SettingError(f"{name}: loss must give a finite scalar mean, not {loss.mean}")
-    attempt(f"{name}: loss.backward", loss.mean.backward)
-    with torch.inference_mode():
-        attempt(f"{name}: decode", lambda: check_decode(paradigm, masked, noise))
-        attempt(f"{name}: token_nats", lambda: paradigm.token_nats(truth))
-        law = attempt(f"{name}: log_likelihood", lambda: paradigm.log_likelihood(truth, noise))
-    if not isinstance(law, Likelihood) or law.nats_B.shape != (2,):
-        raise SettingError(f"{name}: log_likelihood must give a Likelihood with one value a row")
+    """On the CPU and with gradients, whatever the caller has switched off."""
+    with torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
+        small = {key: SMALL.get(key, value) for key, value in json.loads(backbone).items()}
+        trunk = build(small, "backbone", vocabulary_size=VOCABULARY.size)
+        trunk.initialise(torch.Generator().manual_seed(0))
+        paradigm = build(json.loads(node), "paradigm", vocabulary=VOCABULARY, backbone=trunk)
+        suffix = not paradigm.fills or "suffix" in paradigm.fills
+        truth = canvas_of([3, 4, 1] if suffix else [3, 4], [5, 6, 1] if suffix else [5, 6, 7], [] if suffix else [4, 3])
+        masked = Canvas(truth.ids_BL.masked_fill(truth.holes_BL, VOCABULARY.mask), truth.holes_BL, truth.pad_BL)
+        noise = SeededNoise(0, ["a", "b"], torch.device("cpu"))
+        loss = attempt(f"{name}: loss", lambda: paradigm.loss(truth, noise, 0.5))
+        if not (loss.mean.dim() == 0 and bool(torch.isfinite(loss.mean))):
+            raise SettingError(f"{name}: loss must give a finite scalar mean, not {loss.mean}")
+        attempt(f"{name}: loss.backward", loss.mean.backward)
+        with torch.inference_mode():
+            attempt(f"{name}: decode", lambda: check_decode(paradigm, masked, noise))
+            attempt(f"{name}: token_nats", lambda: paradigm.token_nats(truth))
+            law = attempt(f"{name}: log_likelihood", lambda: paradigm.log_likelihood(truth, noise))
+        if not isinstance(law, Likelihood) or law.nats_B.shape != (2,):
+            raise SettingError(f"{name}: log_likelihood must give a Likelihood with one value a row")
 
 
 def canvas_of(prompt: Sequence[int], target: Sequence[int], suffix: Sequence[int]) -> Canvas:
