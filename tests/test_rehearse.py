@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tasks.addition import Addition
 from tasks.base import Example, Setting, Split
 from wordways.run import check, rehearse
 from wordways.run.rehearse import rehearse_task, rehearsed
-from wordways.settings import SettingError
+from wordways.settings import SettingError, locate
 
 
 def addition(**changed: Any) -> Addition:
@@ -131,3 +132,29 @@ def test_a_task_is_rehearsed_once_a_sweep(monkeypatch: pytest.MonkeyPatch) -> No
         cell(f"paradigm={preset}", "task=addition")
     assert asked == ["task=addition"]
     assert rehearse.PASSES < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [
+        ("mine_a", "import tasks.metrics.acuracy", "ModuleNotFoundError: No module named 'tasks.metrics.acuracy'"),
+        ("mine_b", "def broken(:", "SyntaxError: "),
+        ("mine_c", "undefined_name", "NameError: name 'undefined_name' is not defined"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str, reason: str
+) -> None:
+    """In one line; a class that is nowhere is said to be nowhere."""
+    (tmp_path / f"{name}.py").write_text(f"class Task: ...\n{code}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingError, match=rf"^_target_={name}\.Task: cannot be imported \({reason}") as refused:
+        locate(f"{name}.Task")
+    assert "\n" not in str(refused.value)
+    for target in (f"{name}_not.Task", "tasks.Nowhere", "tasks.sudoku.Nowhere", "Task"):
+        with pytest.raises(SettingError, match=rf"^_target_={target}: no such class$"):
+            locate(target)
+    with pytest.raises(
+        SettingError, match=r"paradigms\.Decoder: cannot be imported \(AttributeError: .* defined in autoreg"
+    ):
+        locate("paradigms.Decoder")

@@ -15,12 +15,16 @@ class SettingError(ValueError):
 
 
 def locate(target: str) -> Any:
-    """The class or function at a dotted path. Raises SettingError where there is none."""
+    """The class that a path or a public name leads to. Raises SettingError: it is nowhere, or its file has an error."""
     module, _, name = target.rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        raise SettingError(f"_target_={target}: no such class") from None
+    except Exception as error:  # a user's file may raise anything while it is imported
+        absent = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        if absent or not module or "defined in no file" in str(error) or "has no attribute" in str(error):
+            raise SettingError(f"_target_={target}: no such class") from None
+        reason = " ".join(str(error).split())
+        raise SettingError(f"_target_={target}: cannot be imported ({type(error).__name__}: {reason})") from None
 
 
 def join(path: str, name: str) -> str:
