@@ -42,7 +42,6 @@ def rehearse_task(task: Task, name: str) -> None:
             check_example(task, name, example)
             if split == "test":
                 check_scores(task, name, example)  # training may have examples that no test asks for
-    attempt(f"{name}: data_hash", task.data_hash)
     for stratum, measure in itertools.product(task.strata, MEASURES):
         for quotas, kind in itertools.product(((1, 1), (2,)), ("exact", "bound", "pseudo")):
             setting = Setting(measure, stratum, quotas, None, 1.0, kind)  # type: ignore[arg-type]
