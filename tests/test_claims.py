@@ -1,4 +1,4 @@
-"""Claims are declared of things that exist, measured by known formulas, and decided by whole intervals."""
+"""Claims are declared of things that exist, measured by known formulas, and decided by one rule for all of them."""
 
 import json
 import subprocess
@@ -17,16 +17,16 @@ from test_derive import RECORD
 from wordways.record import read_records
 from wordways.report.claims import (
     DECLARED,
-    beyond_data,
     claims_table,
     latency_exponent,
     measured,
     row_of,
     textbook_table,
-    verdict,
 )
-from wordways.report.rows import Row, rows_of
-from wordways.report.stats import Interval
+from wordways.report.derive import beyond_data
+from wordways.report.rows import rows_of
+from wordways.report.stats import Interval, mean
+from wordways.report.verdicts import parsed, verdicts
 
 CLAIMS = yaml.safe_load(DECLARED.read_text())
 
@@ -51,16 +51,29 @@ def test_what_is_declared_exists(one: dict[str, Any]) -> None:
     assert set(presets) <= set(PRESETS)
     assert not {"against", "over"} <= one.keys()
     if "rule" in one:
-        verdict(Interval(0, 0, 0, "", 1), one["rule"])
+        parsed(one["rule"])
 
 
-@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
-def test_a_verdict_needs_the_whole_interval(a: float, b: float, number: float) -> None:
-    low, high = sorted((a, b))
-    found = verdict(Interval((low + high) / 2, low, high, "", 9), f"> {number}")
-    assert (found == "holds") == (low > number)
-    assert (found == "does not hold") == (high <= number)
-    assert (found == "undecided") == (low <= number < high)
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=8), st.integers(1, 40), st.sampled_from("<>"))
+def test_a_verdict_needs_the_adjusted_p_and_the_side(values: list[float], claims: int, sign: str) -> None:
+    """As many equal claims as there are, each with Holm's factor for all of them."""
+    interval = mean(values)
+    found = verdicts({f"{i}": (interval, f"{sign} 0.5") for i in range(claims)})
+    p = interval.p(0.5)
+    assert p is not None
+    assert {one.p for one in found.values()} == {p}
+    assert [one.adjusted for one in found.values()] == [pytest.approx(min(1.0, p * claims))] * claims
+    above = interval.value > 0.5
+    word = "undecided" if min(1.0, p * claims) >= 0.05 else "holds" if above == (sign == ">") else "does not hold"
+    assert {one.word for one in found.values()} == {word}
+
+
+def test_claims_without_an_interval_are_undecided_and_cost_the_others_nothing() -> None:
+    sure, alone = mean([1.0, 1.1, 1.2]), Interval(3, 3, 3, "none", 1)
+    found = verdicts({"a": (sure, "> 0"), "b": (alone, "> 0"), "c": (None, "> 0")})
+    assert found["a"].p == found["a"].adjusted
+    assert (found["b"].word, found["b"].p) == ("undecided", None)
+    assert "c" not in found
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
@@ -69,10 +82,10 @@ def test_the_exponent_of_a_power_is_found(power: float) -> None:
         {"batch": 1, "workload": "forced", "first": 0, "repeats_ns": [[int(1e6 * n**power)]] * 3, "useful_tokens": n}
         for n in (32, 64, 128, 256)
     ]
-    found = latency_exponent(Row("", "", "", [replace(RECORD, timing=timing)]))
+    found = latency_exponent(replace(RECORD, timing=timing))
     assert found is not None
     assert found.value == pytest.approx(power, abs=1e-4)
-    assert latency_exponent(Row("", "", "", [replace(RECORD, timing=timing[:2])])) is None
+    assert latency_exponent(replace(RECORD, timing=timing[:2])) is None
 
 
 def test_beyond_the_data_is_paired_by_item() -> None:
@@ -80,7 +93,7 @@ def test_beyond_the_data_is_paired_by_item() -> None:
     stratum = record.groups()[0]
     size = len(record.item_ids)
     scores = {"seq_rep_4": {"unit": "share", "items": [0.5] * size, "data": [0.2] * size}}
-    found = beyond_data(Row("", "", "", [replace(record, scores=scores)]), "seq_rep_4", stratum)
+    found = beyond_data(replace(record, scores=scores), "seq_rep_4", stratum)
     assert found is not None
     assert (found.value, found.high - found.low) == (pytest.approx(0.3), pytest.approx(0))
 

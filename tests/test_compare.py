@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from wordways.record import Record, read_records, write_record
 from wordways.report.compare import compare, difference, quotient
+from wordways.report.speed_ratios import speed_ratios
 from wordways.report.stats import Interval
 
 COMMAND = [sys.executable, "-m", "wordways.report"]
@@ -52,6 +53,37 @@ def test_planted_changes_are_found_on_another_device(results: Path) -> None:
     assert list(table.frame["verdict"]) == sorted(table.frame["verdict"], key=order.index)
 
 
+def slower(record: Record, factor: float) -> Record:
+    timing = [
+        {**entry, "repeats_ns": [[round(factor * n) for n in repeat] for repeat in entry["repeats_ns"]]}
+        for entry in record.timing
+    ]
+    return replace(record, timing=timing)
+
+
+def test_a_faster_machine_changes_no_ratio_and_a_slower_row_does(results: Path) -> None:
+    """Everything three times slower, and diffusion (1 per pass) 4 % more than that, parallel 2 % less."""
+    factors = {"diffusion_k1": 3 * 1.04, "parallel": 3 * 0.98}
+    moved = [slower(record, factors.get(record.config["preset"], 3)) for record in ok(results)]
+    table = speed_ratios(ok(results), moved)
+    assert table is not None
+    lines = table.frame.to_dict("records")
+    changes = {line[""]: line["change"] for line in lines if line["measure"] == "end-to-end latency"}
+    assert changes == {
+        "list_operations_n_4, masked infill / AR": "+0.0%",
+        "list_operations_n_4, parallel / AR": "-2.0%",
+        "list_operations_n_4, diffusion (1 per pass) / AR": "+4.0%",
+        "list_operations_n_4, diffusion (2 per pass) / AR": "+0.0%",
+    }
+    assert table.note == "Over all pairs of configurations, the ratio that changed most did by 6.1%.", "1.04 / 0.98"
+    assert all(name in table.details for name in (" parallel", "diffusion (1 per pass)"))
+    assert {line["measure"] for line in lines} <= {"end-to-end latency", *(f"throughput, batch {b}" for b in (1, 4))}
+    still = speed_ratios(ok(results), [slower(record, 3) for record in ok(results)])
+    assert still is not None
+    assert set(still.frame["change"]) == {"+0.0%"}
+    assert speed_ratios(ok(results)[:1], ok(results)[:1]) is None, "no pair"
+
+
 def test_intervals_of_unpaired_rows() -> None:
     a, b = Interval(0.5, 0.4, 0.7, "Wilson", 9), Interval(0.8, 0.5, 0.9, "Wilson", 9)
     found = difference(a, b)
@@ -81,7 +113,9 @@ def test_the_command_compares_and_refuses_in_one_line(results: Path, tmp_path: P
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "**Changes from A to B**" in done.stdout
+    assert "**Ratios of speed in A and in B**" in done.stdout
     assert "<b>" not in done.stdout
+    assert set(pd.read_csv(tmp_path / "moved_ratios.csv")["change"]) == {"+0.0%"}
     assert set(pd.read_csv(out)["verdict"]) == {"within noise"}
     for arguments in ([str(results), str(tmp_path / "none")], [str(results)] * 3, [str(results), "--out", str(out)]):
         bad = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)

@@ -53,6 +53,44 @@ def test_first_last_and_per_token_times_are_of_the_readable_prefix() -> None:
     assert value(derive.time_per_output_token(RECORD)) == pytest.approx((0.035 + 0.070) / 2)
 
 
+def test_texts_that_are_readable_at_once_have_no_time_between_tokens() -> None:
+    """A text gives a TPOT only where its first token is readable before its last; half of the texts must give one."""
+
+    def timed(*settled: list[int]) -> Record:
+        entry = {"batch": 1, "workload": "natural", "first": 0, "useful_chars": 0, "peak_bytes": None}
+        entry["repeats_ns"] = [[10 * MS, 20 * MS, 30 * MS]] * 3
+        return replace(EMPTY, timing=[{**entry, "settled": calls, "useful_tokens": len(calls)} for calls in settled])
+
+    assert derive.time_per_output_token(timed([1, 1, 1])) is None, "a single pass"
+    assert derive.time_per_output_token(timed([2, 1], [1, 1], [3])) is None, "readable when the second pass has ended"
+    assert value(derive.time_per_output_token(timed([1, 2, 3], [1, 1]))) == pytest.approx((0.060 - 0.010) / 2)
+    assert derive.time_per_output_token(timed([1, 2, 3], [1, 1], [1])) is None, "one of three"
+    assert value(derive.time_per_output_token(timed([1, 2], []))) == pytest.approx(0.020), "a text without tokens"
+    assert value(derive.time_to_first_token(timed([2, 1]))) == pytest.approx(0.030), "without a trace"
+
+
+def test_the_95th_percentile_is_over_texts_and_needs_twenty() -> None:
+    def timed(texts: int) -> Record:
+        entry = {"batch": 1, "workload": "natural", "useful_tokens": 1}
+        return replace(
+            EMPTY, timing=[{**entry, "repeats_ns": [[n * MS], [9999 * MS], [n * MS]]} for n in range(1, texts + 1)]
+        )
+
+    assert value(derive.latency_p95(timed(21))) == pytest.approx(0.020)
+    assert derive.latency_p95(timed(19)) is None
+
+
+def test_throughput_is_over_all_batches_of_a_size() -> None:
+    entry = {"batch": 2, "workload": "natural", "first": 0, "peak_bytes": None}
+    timing = [
+        {**entry, "useful_tokens": 6, "repeats_ns": [[100 * MS], [200 * MS], [300 * MS]]},
+        {**entry, "useful_tokens": 2, "repeats_ns": [[300 * MS], [200 * MS], [100 * MS]], "peak_bytes": 5},
+    ]
+    record = replace(EMPTY, timing=timing)
+    assert value(derive.throughput(record, 2)) == pytest.approx(8 / 0.4)
+    assert derive.peak_memory(record, 2) == 5
+
+
 def test_throughput_counts_every_row_and_only_useful_tokens() -> None:
     assert value(derive.throughput(RECORD, 2)) == pytest.approx(3 / 0.3)
     assert value(derive.throughput(RECORD, 2, of="useful_chars")) == pytest.approx(12 / 0.3)
@@ -109,7 +147,7 @@ def test_quality_of_a_stratum_is_over_its_items() -> None:
     assert derive.quality(record, "m", "nowhere") is None
     assert derive.quality(record, "other") is None
     assert derive.quality(record, "m").method == "Wilson"  # type: ignore[union-attr]
-    assert derive.quality(scored(RECORD, [0.5, 0.25]), "m").method == "Student t"  # type: ignore[union-attr]
+    assert derive.quality(scored(RECORD, [0.5, 0.25]), "m").method == "Wilson, effective n"  # type: ignore[union-attr]
 
 
 def test_pooled_metrics_come_from_their_sums() -> None:

@@ -20,8 +20,9 @@ from wordways.report import derive
 from wordways.report.build import write_report
 from wordways.report.columns import metrics_of, quality_columns
 from wordways.report.compare import compare
-from wordways.report.contrasts import contrast_of, marks_of
+from wordways.report.contrasts import contrast_of
 from wordways.report.frames import load as frames
+from wordways.report.marks import marks_of
 from wordways.report.quality_panels import panel_columns
 from wordways.report.rows import Row, rows_of
 from wordways.report.tables.quality import table as quality_table

@@ -1,10 +1,9 @@
-"""Textbook claims about paradigms beside measurements: each holds, does not hold, or is undecided.
+"""Textbook claims about paradigms beside measurements: each holds, does not hold, or is not decided.
 
 conf/claims.yaml declares every claim: sentence, measure, task, configurations, and the rule that decides it.
 """
 
 import argparse
-import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,49 +20,50 @@ from wordways import CONF
 from wordways.command import interruptible
 from wordways.labels import flatten, phrase, titled
 from wordways.names import kind
-from wordways.record import holds_records, read_records
-from wordways.report import derive, likelihoods
+from wordways.record import Record, holds_records, read_records
+from wordways.report import derive, likelihoods, ratios
+from wordways.report.baselines import all_rows
 from wordways.report.contrasts import contrast_of
-from wordways.report.rows import Row, rows_of
+from wordways.report.gates import gate_of
+from wordways.report.rows import Row
+from wordways.report.show import p_value, significant
 from wordways.report.signature import signature
-from wordways.report.stats import LEVEL, Interval, mean
+from wordways.report.stats import Interval, half_width
 from wordways.report.table import Table
+from wordways.report.verdicts import verdicts
 
 DECLARED = CONF / "claims.yaml"
-RULES: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt}
+REFERENCES = " minus the references'"
+BELOW_GATE = "not trained far enough"
 
 
-def latency_exponent(row: Row) -> Interval | None:
+def latency_exponent(record: Record) -> Interval | None:
     """b of E2E ~ N^b over forced lengths at batch 1: least squares on logarithms of medians, t interval."""
-    found = derive.latency_by_length(row.first())
+    found = derive.latency_by_length(record)
     if len(found) < 3:
         return None
     fit: Any = stats.linregress(np.log(list(found)), np.log([interval.value for interval in found.values()]))
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, len(found) - 2) * fit.stderr)
-    return Interval(float(fit.slope), fit.slope - half, fit.slope + half, "least squares, t", len(found))
+    errors = ((float(fit.stderr), len(found) - 2),)
+    half = half_width(errors)
+    return Interval(
+        float(fit.slope), fit.slope - half, fit.slope + half, "least squares, t", len(found), errors=errors
+    )  # fmt: skip
 
 
-def beyond_data(row: Row, metric: str, stratum: str) -> Interval | None:
-    """A metric of the generated texts minus that of the references, paired by item."""
-    entry = row.first().scores.get(metric, {})
-    if "data" not in entry:
-        return None
-    chosen = row.first().places.get(stratum, ())
-    pairs = [(entry["items"][i], entry["data"][i]) for i in chosen]
-    return mean([own - data for own, data in pairs if own is not None and data is not None])
-
-
-OF_ROWS: dict[str, Callable[[Row], Interval | None]] = {
+OF_RECORDS: dict[str, Callable[[Record], Interval | None]] = {
     "latency_exponent": latency_exponent,
-    "exposure_bias": lambda row: row.over_seeds(likelihoods.exposure_bias),
-    "latency": lambda row: row.over_seeds(derive.latency),
-    "tokens per second": lambda row: row.over_seeds(partial(derive.throughput, batch=1)),
-    "tokens per second, batch 8": lambda row: row.over_seeds(partial(derive.throughput, batch=8)),
-    "tokens per second, batch 128": lambda row: row.over_seeds(partial(derive.throughput, batch=128)),
-    "accuracy minus the draft's": lambda row: row.over_seeds(derive.beyond_draft),
-    "calls": lambda row: row.over_seeds(derive.calls),
-    "tokens_per_pass": lambda row: row.over_seeds(derive.tokens_per_pass),
+    "exposure_bias": likelihoods.exposure_bias,
+    "accuracy minus the draft's": derive.beyond_draft,
+    "calls": derive.calls,
+    "tokens_per_pass": derive.tokens_per_pass,
 }
+PAIRED: dict[str, ratios.Paired] = {
+    "latency": ratios.latency_by_text,
+    "tokens per second": partial(ratios.tokens_by_round, batch=1),
+    "tokens per second, batch 8": partial(ratios.tokens_by_round, batch=8),
+    "tokens per second, batch 128": partial(ratios.tokens_by_round, batch=128),
+}
+OF_TRUNK = ("latency_exponent",)  # texts of a forced length take the same time whatever the weights have learned
 
 
 def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
@@ -73,21 +73,33 @@ def measured(rows: Sequence[Row], asked: Mapping[str, Any]) -> Interval | None:
     if row is None or other is None:
         return None
     stratum, name = asked.get("stratum") or row.first().groups()[0], asked["measure"]
-    if name.endswith(" minus the references'"):
-        return beyond_data(row, name.removesuffix(" minus the references'"), stratum)
-    value = OF_ROWS.get(name) or (lambda one: one.over_seeds(partial(derive.quality, metric=name, stratum=stratum)))
     if "against" in asked:
         contrast = contrast_of(other, row, name, stratum)
         return None if contrast is None else contrast.difference
+    if "over" in asked and name in PAIRED:
+        return ratios.paired_ratio(row, other, PAIRED[name])
+    value = OF_RECORDS.get(name) or partial(derive.quality, metric=name, stratum=stratum)
+    if name.endswith(REFERENCES):
+        value = partial(derive.beyond_data, metric=name.removesuffix(REFERENCES), stratum=stratum)
     if "over" in asked:
-        a, b = value(row), value(other)
-        return None if a is None or b is None else ratio(a, b)
-    return value(row)
+        a, b = row.over_seeds(value), other.over_seeds(value)
+        return None if a is None or b is None else ratios.ratio_of_means(a, b)
+    return row.over_seeds(value)
 
 
-def ratio(a: Interval, b: Interval) -> Interval:
-    """The ratio of two positive numbers; its interval combines the extreme ends and is therefore conservative."""
-    return Interval(a.value / b.value, a.low / b.high, a.high / b.low, f"ratio of {a.method}", a.n)
+def below_gate(rows: Sequence[Row], asked: Mapping[str, Any]) -> bool:
+    """Whether a configuration of the claim fails its task's gate, so that the claim cannot be decided with it."""
+    presets = [asked[key] for key in ("row", "against", "over") if key in asked]
+    found = [row for preset in presets if (row := row_of(rows, asked["task"], preset)) is not None]
+    return asked["measure"] not in OF_TRUNK and any(gate_of(row, of_task(row, rows)) for row in found)
+
+
+def trained(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if not row.baseline]
+
+
+def of_task(row: Row, rows: Sequence[Row]) -> list[Row]:
+    return [one for one in rows if one.task == row.task]
 
 
 def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapping[str, Any]) -> Row | None:
@@ -96,7 +108,8 @@ def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapp
     found = [
         row
         for row in rows
-        if (kind(row.first().config["task"]), row.first().config["preset"]) == (name, preset)
+        if not row.baseline
+        and (kind(row.first().config["task"]), row.first().config["preset"]) == (name, preset)
         and holds(row.first().config["task"], tasks)
         and holds(row.first().config, presets)
     ]
@@ -113,35 +126,43 @@ def holds(node: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     return all(flat.get(name) == str(value) for name, value in settings.items())
 
 
-def verdict(interval: Interval, rule: str) -> str:
-    """Decides by the whole interval: on the claimed side of the rule's number, on the other side, or across it."""
-    sign, number = rule.split()
-    sides = {RULES[sign](end, float(number)) for end in (interval.low, interval.high)}
-    return "undecided" if len(sides) > 1 else "holds" if sides.pop() else "does not hold"
-
-
 def claims_table(rows: Sequence[Row], declared: Mapping[str, Mapping[str, Any]]) -> Table:
-    frame, methods = [], set()
-    for name, asked in declared.items():
-        interval = measured(rows, asked)
-        pair = " against " if "against" in asked else " over "
-        other = asked.get("against") or asked.get("over")
-        frame.append(
-            {
-                "": name.replace("_", " "),
-                "claim": asked["sentence"],
-                "measure": asked["measure"] + (f", {asked['stratum']}" if "stratum" in asked else ""),
-                "task": shown(rows, asked["task"]),
-                "of": spoken_row(rows, asked, asked["row"]) + (pair + spoken_row(rows, asked, other) if other else ""),
-                "measured": "not measured" if interval is None else with_ends(interval),
-                "rule": asked["rule"],
-                "verdict": "–" if interval is None else verdict(interval, asked["rule"]),
-            }
-        )
-        methods |= set() if interval is None else {interval.method}
-    note = "95 % intervals in brackets. A claim holds where the whole interval is on the rule's side of the number."
-    details = f"Methods: {'; '.join(sorted(methods))}."
+    found = {name: measured(rows, asked) for name, asked in declared.items()}
+    gated = {name for name, asked in declared.items() if found[name] is not None and below_gate(rows, asked)}
+    decided = verdicts({name: (found[name], asked["rule"]) for name, asked in declared.items() if name not in gated})
+    frame = [
+        {
+            "": name.replace("_", " "),
+            "claim": asked["sentence"],
+            "measure": asked["measure"] + (f", {asked['stratum']}" if "stratum" in asked else ""),
+            "task": shown(rows, asked["task"]),
+            "of": compared_rows(rows, asked),
+            "measured": "not measured" if (interval := found[name]) is None else with_ends(interval),
+            "rule": asked["rule"],
+            "p": "–" if (one := decided.get(name)) is None or one.p is None else p_value(one.p),
+            "adjusted p": "–" if one is None or one.adjusted is None else p_value(one.adjusted),
+            "verdict": BELOW_GATE if name in gated else "–" if interval is None or one is None else one.word,
+        }
+        for name, asked in declared.items()
+    ]
+    family = sum(one.p is not None for one in decided.values())
+    note = (
+        f"95 % intervals in brackets. p: of the rule's number, adjusted for {family} claims (Holm). A claim holds, or "
+        "does not, where the adjusted p is below .05."
+    )
+    methods = sorted({interval.method for interval in found.values() if interval is not None})
+    details = (
+        f"Methods: {'; '.join(methods)}. Not trained far enough: a configuration does not pass its task's gate, and "
+        "decides no claim. A value without an interval is undecided."
+    )
     return Table("claims", "Claims", note, pd.DataFrame(frame), "", details)
+
+
+def compared_rows(rows: Sequence[Row], asked: Mapping[str, Any]) -> str:
+    """The configurations of a claim, in words."""
+    own = spoken_row(rows, asked, asked["row"])
+    others = {"against": asked.get("against"), "over": asked.get("over")}
+    return own + "".join(f" {word} {spoken_row(rows, asked, other)}" for word, other in others.items() if other)
 
 
 def claims_of(rows: Sequence[Row]) -> list[Table]:
@@ -196,7 +217,8 @@ def phrases(settings: Mapping[str, Any]) -> list[str]:
 
 
 def with_ends(interval: Interval) -> str:
-    return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
+    ends = [significant(end) for end in (interval.low, interval.high)]
+    return significant(interval.value) + (f" [{', '.join(ends)}]" if interval.known() else "")
 
 
 def main() -> None:
@@ -220,13 +242,13 @@ def write_claims(folders: Sequence[Path], out: Path) -> None:
             sys.exit(2)
         records += [record for record in read_records(folder)[0] if record.cell not in seen]
         seen |= {record.cell for record in records}
-    rows, declared = rows_of(records), yaml.safe_load(DECLARED.read_text())
+    rows, declared = all_rows(records), yaml.safe_load(DECLARED.read_text())
     try:
         tables = [claims_table(rows, declared["claims"]), textbook_table(rows, declared["textbook"])]
     except ValueError as error:
         print(f"wordways-claims: {error}", file=sys.stderr)
         sys.exit(2)
-    for table in (replace(table, signature=signature(rows)) for table in tables):
+    for table in (replace(table, signature=signature(trained(rows))) for table in tables):
         table.save(out)
         print(table.markdown())
 

@@ -8,6 +8,7 @@ from typing import Any
 from wordways.record import Record
 from wordways.report import derive
 from wordways.report.rows import Row
+from wordways.report.show import significant, with_interval
 from wordways.report.stats import Interval
 
 SOLVED, APART = 0.95, 0.5  # share that counts as solved; difference between seeds that counts as disagreement
@@ -49,6 +50,7 @@ def speed_measures(rows: Sequence[Row]) -> list[Measure]:
     return [
         Measure("latency/token (ms)", "latency_per_token", "ms", 1e3, derive.latency_per_token),
         Measure("end-to-end (ms)", "end_to_end", "ms", 1e3, derive.latency),
+        Measure("p95 (ms)", "end_to_end_p95", "ms", 1e3, derive.latency_p95),
         Measure("TTFT (ms)", "time_to_first_token", "ms", 1e3, derive.time_to_first_token),
         Measure("TPOT (ms)", "time_per_output_token", "ms", 1e3, derive.time_per_output_token),
         *(
@@ -132,8 +134,7 @@ def split(row: Row, metric: str, stratum: str | None, unit: str) -> str:
 def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any] | None) -> str:
     if measured is None:
         return "–"
-    half = (measured.high - measured.low) / 2
-    shown = f"{measured.value:.{digits}f}" + (f" ±{half:.{digits}f}" if measured.known() else "")
+    shown = with_interval(measured, digits)
     if line is None:
         return shown
     holds = abs(measured.value - line["theory"]) <= line["tolerance"]
@@ -142,7 +143,4 @@ def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any
 
 def rounded(interval: Interval | None, scale: float) -> str:
     """Three significant digits; a dash where there is no value."""
-    if interval is None:
-        return "–"
-    value = interval.value * scale
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return "–" if interval is None else significant(interval.value * scale)

@@ -16,6 +16,7 @@ from wordways.record import Record, canonical
 from wordways.report import derive, likelihoods
 from wordways.report.columns import data_measures
 from wordways.report.contrasts import contrast_of
+from wordways.report.machines import mixed_machines
 from wordways.report.rows import Row, rows_of
 from wordways.report.signature import signature
 from wordways.report.stats import Interval
@@ -40,9 +41,9 @@ class Move:
     def verdict(self) -> str:
         """By the interval; numbers without one, such as counts, are within noise only where they are equal."""
         still = 1.0 if self.ratio else 0.0
-        if self.change.low <= still <= self.change.high:
-            return "within noise"
-        return "no interval" if self.change.method == "none" else "beyond noise"
+        if not self.change.known():
+            return "within noise" if self.change.value == still else "no interval"
+        return "within noise" if self.change.low <= still <= self.change.high else "beyond noise"
 
 
 def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, list[str]]:
@@ -58,7 +59,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, l
             "A": f"{move.first:.4g}",
             "B": f"{move.second:.4g}",
             "change": f"×{move.change.value:.4g}" if move.ratio else f"{move.change.value:+.4g}",
-            "95 % interval": f"{move.change.low:.4g} to {move.change.high:.4g}",
+            "95 % interval": f"{move.change.low:.4g} to {move.change.high:.4g}" if move.change.known() else "–",
             "method": move.change.method,
             "verdict": move.verdict(),
         }
@@ -72,7 +73,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, l
     details = (
         "Every verdict is by the 95 % interval of its measure, without correction for multiple comparisons: about one "
         f"in twenty ({len(found) / 20:.0f}) is expected beyond noise by chance. Noise covers items, seeds and repeats, "
-        "not changes of the machine between two runs."
+        f"not changes of the machine between two runs. {mixed_machines([*first, *second])}"
     )
     only = [
         f"only in {name}: {row.task}, {row.label}"
@@ -139,4 +140,4 @@ def quotient(a: Interval, b: Interval) -> Interval:
 
 def method_of(a: Interval, b: Interval) -> str:
     methods: Mapping[str, None] = dict.fromkeys((a.method, b.method))
-    return "none" if set(methods) == {"none"} else f"MOVER of {' and '.join(methods)}"
+    return "none" if "none" in methods else f"MOVER of {' and '.join(methods)}"

@@ -1,68 +1,107 @@
-"""Paired comparisons of configurations: differences on identical items or seeds, with intervals and p-values."""
+"""Paired comparisons of configurations: differences on identical items and seeds, with intervals and p-values."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from wordways.record import Record
 from wordways.report import derive
-from wordways.report.columns import metrics_of
 from wordways.report.rows import Row
-from wordways.report.stats import LEVEL, Contrast, holm, paired, paired_means, paired_pooled
-from wordways.report.table import Mark
+from wordways.report.stats import Interval, Sample, Scale, estimate, mean, units_of
 
 
-def marks_of(rows: Sequence[Row], metric: str, stratum: str) -> dict[int, Mark]:
-    """By row: the best, and those not significantly different from it; none where no row differs significantly.
+@dataclass(frozen=True)
+class Contrast:
+    """A paired difference, second minus first, and the p-value of no difference.
 
-    None also where the metric has no better direction.
+    here: the p-value for these very trainings, with items as the only random factor; equal to p for one training.
     """
-    higher_is_better = metrics_of(rows)[metric]["higher_is_better"]
-    if higher_is_better is None:
-        return {}
-    sign = 1 if higher_is_better else -1
-    found = {i: row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for i, row in enumerate(rows)}
-    values = {i: sign * interval.value for i, interval in found.items() if interval is not None}
-    top = max(values.values(), default=0)
-    best = [i for i, value in values.items() if value == top]
-    pairs = {i: contrast_of(rows[best[0]], rows[i], metric, stratum) for i in values if i not in best}
-    compared = {i: contrast.p for i, contrast in pairs.items() if contrast is not None}
-    adjusted = dict(zip(compared, holm(list(compared.values())), strict=True))
-    level = [i for i, p in adjusted.items() if p >= 1 - LEVEL]
-    if len(level) == len(adjusted):
-        return {}
-    marks: dict[int, Mark] = dict.fromkeys(best, "best")
-    marks.update(dict.fromkeys(level, "level"))
-    return marks
+
+    difference: Interval
+    p: float
+    here: float
 
 
-def contrast_of(first: Row, second: Row, metric: str, stratum: str) -> Contrast | None:
-    """Paired over the common seeds where there are several, else over the items of the one common seed."""
+def contrast_of(first: Row, second: Row, metric: str, stratum: str | None = None) -> Contrast | None:
+    """Over the common seeds, each paired on items; a trivial baseline, which is not trained, is paired with every seed.
+
+    stratum: None for all items. None where nothing can be paired. Results are cached in the first row.
+    """
+    asked = (contrast_of, id(second), metric, stratum)
+    if asked not in first.compared:
+        first.compared[asked] = (second, compared(first, second, metric, stratum))  # kept alive, or its id might recur
+    return first.compared[asked][1]
+
+
+def compared(first: Row, second: Row, metric: str, stratum: str | None) -> Contrast | None:
+    pairs = pairs_of(first, second)
+    samples = [differences(a, b, metric, stratum) for a, b in pairs]
+    known = [sample for sample in samples if sample is not None]
+    if known and len(known) == len(pairs) and len({sample.units for sample in known}) == 1:
+        if len(known[0].units) * len(known) < 2:
+            return None
+        scale = derive.scale_of(first.first().scores[metric], metric)
+        found = estimate(known, scale, paired=True)
+        here = found.p() if len(known) == 1 else over_items(known, scale).p()
+    else:
+        value = partial(derive.quality, metric=metric, stratum=stratum)
+        values = [(value(a), value(b)) for a, b in pairs]
+        by_seed = [b.value - a.value for a, b in values if a is not None and b is not None]
+        if len(by_seed) < 2:
+            return None
+        found, here = mean(by_seed), None
+    p = found.p()
+    return None if p is None else Contrast(found, p, p if here is None else here)
+
+
+def over_items(samples: Sequence[Sample], scale: Scale) -> Interval:
+    """The mean over these trainings, which are not a sample of others: only the items are."""
+    first = samples[0]
+    together = sum(sample.values for sample in samples) / len(samples)
+    whole = all(sample.whole for sample in samples)
+    return estimate([Sample(first.units, np.asarray(together), first.items, whole)], scale, paired=True)
+
+
+def pairs_of(first: Row, second: Row) -> list[tuple[Record, Record]]:
+    """Records of the same seed; a row without training is the same for every seed."""
+    if first.baseline or second.baseline:
+        longest = max(len(first.records), len(second.records))
+        one, other = ([*row.records] * longest if row.baseline else row.records for row in (first, second))
+        return list(zip(one[:longest], other[:longest], strict=True))
     seeds = [{record.config["seed"]: record for record in row.records} for row in (first, second)]
-    common = sorted(seeds[0].keys() & seeds[1].keys())
-    pairs = [(seeds[0][seed], seeds[1][seed]) for seed in common]
-    if len(pairs) == 1:
-        return on_items(*pairs[0], metric, stratum)
-    value = partial(derive.quality, metric=metric, stratum=stratum)
-    values = [(value(a), value(b)) for a, b in pairs]
-    known = [(a.value, b.value) for a, b in values if a is not None and b is not None]
-    return paired_means([a for a, _ in known], [b for _, b in known]) if len(known) > 1 else None
+    return [(seeds[0][seed], seeds[1][seed]) for seed in sorted(seeds[0].keys() & seeds[1].keys())]
 
 
-def on_items(first: Record, second: Record, metric: str, stratum: str) -> Contrast | None:
-    one, other = (record.scores.get(metric) for record in (first, second))
+def differences(first: Record, second: Record, metric: str, stratum: str | None) -> Sample | None:
+    """Pseudo-values of second minus first over the items for which both have a value."""
+    entries = [record.scores.get(metric) for record in (first, second)]
+    one, other = entries
     if one is None or other is None or "items" not in one or first.item_ids != second.item_ids:
         return None
-    of = "statistics" if "statistics" in one and "statistics" in other else "items"
-    chosen = [i for i in first.places.get(stratum, []) if known(one[of][i]) and known(other[of][i])]
-    if len(chosen) < 2:
-        return None
-    if of == "statistics":
-        sums = [[entry["statistics"][i] for i in chosen] for entry in (one, other)]
-        return paired_pooled(sums[0], sums[1], derive.value_of(metric))
-    items = [[entry["items"][i] for i in chosen] for entry in (one, other)]
-    return paired(items[0], items[1], first.shared_instances(chosen))
+    places = derive.places_in(first, stratum)
+    if "statistics" in one and "statistics" in other:
+        values = of_sums(first, second, metric, stratum)
+    else:
+        values = of_items(*([entry["items"][i] for i in places] for entry in (one, other)))
+    return units_of(values, [first.item_ids[i] for i in places], first.shared_instances(places))
 
 
-def known(value: float | Sequence[float] | None) -> bool:
-    """Whether an item has a value, or statistics that contribute to a pooled one."""
-    return value is not None and (not isinstance(value, Sequence) or any(value))
+def of_items(first: Sequence[float | None], second: Sequence[float | None]) -> list[float | None]:
+    return [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
+
+
+def of_sums(first: Record, second: Record, metric: str, stratum: str | None) -> list[float | None]:
+    """Differences of the pseudo-values of a pooled metric, over the texts that both have statistics of."""
+    one, other = (derive.pseudo_values(record, metric, stratum) for record in (first, second))
+    both = [a is not None and b is not None for a, b in zip(one, other, strict=True)]
+    if one.count(None) == other.count(None) == both.count(False):
+        return of_items(one, other)
+    places, value = derive.places_in(first, stratum), derive.value_of(metric)
+    chosen = [i for i, known in zip(places, both, strict=True) if known]
+    a, b = (
+        derive.of_sums([record.scores[metric]["statistics"][i] for i in chosen], value) for record in (first, second)
+    )
+    found = iter(of_items(a, b))
+    return [next(found) if known else None for known in both]

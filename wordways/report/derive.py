@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from scipy.stats import kendalltau
 
 from wordways.record import Record, remembered
-from wordways.report.stats import Interval, clustered, mean, median, pooled, proportion
+from wordways.report.stats import Interval, Scale, estimate, jackknifed, mean, median, units_of
+from wordways.report.stats import alone as alone_value
+
+ENOUGH_TEXTS = 20  # from which on a 95th percentile is given
 
 Timing = Mapping[str, Any]
 
@@ -28,48 +32,89 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
     entry = record.scores.get(metric)
     if entry is None:
         return None
-    places = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
     if "items" not in entry:
         found = entry["value"] if stratum is None else entry["strata"].get(stratum)
-        return None if found is None else Interval(found, found, found, "none", len(places))
+        return None if found is None else alone_value(found, len(places_in(record, stratum)))
+    values = pseudo_values(record, metric, stratum)
+    return of_values(record, places_in(record, stratum), values, scale_of(entry, metric))
+
+
+@remembered
+def pseudo_values(record: Record, metric: str, stratum: str | None) -> list[float | None]:
+    """By item of a stratum, the number whose mean is the metric: the item's value, or a pooled metric's jackknife."""
+    entry, places = record.scores[metric], places_in(record, stratum)
     if "statistics" in entry:
-        return of_sums(metric, [entry["statistics"][i] for i in places])
-    chosen = [place for place in places if entry["items"][place] is not None]
-    if not chosen:
-        return None
-    items, groups = [entry["items"][i] for i in chosen], record.shared_instances(chosen)
-    if groups:
-        return clustered(items, groups)
-    if set(items) <= {0, 1}:
-        return proportion(int(sum(items)), len(items))
-    return mean(items)
+        return of_sums([entry["statistics"][i] for i in places], value_of(metric))
+    return [entry["items"][i] for i in places]
 
 
+def of_values(
+    record: Record, places: Sequence[int], values: Sequence[float | None], scale: Scale = "plain", paired: bool = False
+) -> Interval | None:
+    """The mean of a record's values by item, clustered where items share an instance; None without any value."""
+    names = [record.item_ids[i] for i in places]
+    found = units_of(values, names, record.shared_instances(places))
+    return None if found is None else estimate([found], scale, paired)
+
+
+def places_in(record: Record, stratum: str | None) -> Sequence[int]:
+    """The numbers of a stratum's items, or of all."""
+    return range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
+
+
+def of_sums(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float | None]) -> list[float | None]:
+    """Pseudo-values of a pooled metric by text; None for texts without statistics."""
+    chosen = [row for row in rows if any(row)]
+    found = iter(jackknifed(chosen, value).tolist() if chosen else [])
+    return [next(found) if any(row) else None for row in rows]
+
+
+def scale_of(entry: Mapping[str, Any], metric: str) -> Scale:
+    """Shares have intervals inside [0, 1]; differences of shares do not."""
+    from tasks.metrics.__init__ import METRICS
+
+    signed = metric in METRICS and METRICS[metric].signed
+    return "share" if entry.get("unit") == "share" and not signed else "plain"
+
+
+@remembered
 def beyond_draft(record: Record) -> Interval | None:
     """Accuracy minus that of the drafts, paired by item; None where the drafts' accuracy is not scored."""
     if "draft_accuracy" not in record.scores:
         return None
-    return mean(
-        [a - b for a, b in zip(*(record.scores[m]["items"] for m in ("accuracy", "draft_accuracy")), strict=True)]
+    right, drafted = (record.scores[name]["items"] for name in ("accuracy", "draft_accuracy"))
+    return of_differences(record, range(len(record.item_ids)), drafted, right)
+
+
+@remembered
+def beyond_data(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
+    """A metric of the generated texts minus that of the references, paired by item; None without references' values."""
+    entry = record.scores.get(metric, {})
+    return (
+        of_differences(record, places_in(record, stratum), entry["data"], entry["items"]) if "data" in entry else None
     )
+
+
+def of_differences(
+    record: Record, places: Sequence[int], first: Sequence[float | None], second: Sequence[float | None]
+) -> Interval | None:
+    """Second minus first, paired by item."""
+    pairs = [(first[i], second[i]) for i in places]
+    differences = [None if a is None or b is None else b - a for a, b in pairs]
+    return of_values(record, places, differences, "share", paired=True)
 
 
 @remembered
 def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> Interval | None:
     """The metric of the references themselves, for metrics that are interpreted relative to it; None for others."""
     entry = record.scores.get(metric, {})
-    chosen = range(len(record.item_ids)) if stratum is None else record.places.get(stratum, ())
-    if "data_statistics" in entry:
-        return of_sums(metric, [entry["data_statistics"][i] for i in chosen])
-    values = [entry["data"][i] for i in chosen if entry["data"][i] is not None] if "data" in entry else []
-    return mean(values) if values else None
-
-
-def of_sums(metric: str, rows: Sequence[Sequence[float]]) -> Interval | None:
-    """A pooled metric over the texts that have statistics; None without any."""
-
-    rows = [row for row in rows if any(row)]
-    return pooled(rows, value_of(metric)) if rows else None
+    if "data" not in entry:
+        return None
+    places, sums = places_in(record, stratum), entry.get("data_statistics")
+    values = (
+        [entry["data"][i] for i in places] if sums is None else of_sums([sums[i] for i in places], value_of(metric))
+    )
+    return of_values(record, places, values, scale_of(entry, metric))
 
 
 def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
@@ -95,7 +140,7 @@ def readable(entry: Timing, settled: Sequence[int]) -> list[list[float]]:
     curves = []
     for durations in entry["repeats_ns"]:
         done = list(itertools.accumulate(durations))
-        stable = [done[call - 1] / 1e9 for call in settled[: entry["useful_tokens"]]]
+        stable = [done[call - 1] / 1e9 for call in settled]
         curves.append(list(itertools.accumulate(stable, max)))
     return curves
 
@@ -123,37 +168,60 @@ def latency(record: Record) -> Interval | None:
     return over_texts([end_to_end(entry) for entry in alone(record)])
 
 
-def curves(record: Record, least: int) -> list[list[list[float]]]:
-    """tau of every repeat of every text timed at batch 1 with at least `least` useful tokens; empty without a trace."""
-    trace = record.trace
-    if trace is None:
-        return []
-    return [
-        readable(entry, trace["settled"][entry["first"]]) for entry in alone(record) if entry["useful_tokens"] >= least
-    ]
+@remembered
+def latency_p95(record: Record) -> Interval | None:
+    """95th percentile over texts of E2E at batch 1, seconds; None for fewer than `ENOUGH_TEXTS` texts.
+
+    It has no interval: the few texts beyond it bound it from above at no useful level.
+    """
+    medians = [statistics.median(end_to_end(entry)) for entry in alone(record)]
+    return alone_value(float(np.quantile(medians, 0.95)), len(medians)) if len(medians) >= ENOUGH_TEXTS else None
+
+
+def settled_calls(record: Record, entry: Timing) -> list[int]:
+    """The forward pass, from 1, after which each useful token of a timed text no longer changes.
+
+    Records older than timing sessions have it in the trace of the text; without a trace, it is empty.
+    """
+    if "settled" in entry:
+        return entry["settled"]
+    return record.trace["settled"][entry["first"]][: entry["useful_tokens"]] if record.trace else []
+
+
+def curves(record: Record) -> list[list[list[float]]]:
+    """tau of every repeat of every text timed at batch 1 that has useful tokens; empty without a trace."""
+    found = [(entry, settled_calls(record, entry)) for entry in alone(record)]
+    return [readable(entry, settled) for entry, settled in found if settled]
 
 
 @remembered
 def time_to_first_token(record: Record) -> Interval | None:
     """TTFT = tau_1, seconds; for decoders that revise it is known only after decoding."""
-    return over_texts([[tau[0] for tau in repeats] for repeats in curves(record, 1)])
+    return over_texts([[tau[0] for tau in repeats] for repeats in curves(record)])
 
 
 @remembered
 def time_per_output_token(record: Record) -> Interval | None:
-    """TPOT = (tau_N - tau_1) / (N - 1), seconds, for N > 1; 0 for single-pass decoding."""
-    return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in curves(record, 2)])
+    """TPOT = (tau_N - tau_1) / (N - 1), seconds, over texts whose tokens become readable one after another.
+
+    A text that is readable all at once has no time between its tokens. None unless at least half of the texts have one.
+    """
+    every = curves(record)
+    spread = [repeats for repeats in every if repeats[0][-1] > repeats[0][0]]
+    if 2 * len(spread) < len(every):
+        return None
+    return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in spread])
 
 
 @remembered
 def last_useful_token(record: Record) -> Interval | None:
     """tau_N, seconds; E2E also includes the end token's forward pass and any after it."""
-    return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record, 1)])
+    return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record)])
 
 
 @remembered
 def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
-    """Useful tokens (or characters) per second at a batch size, median of repeats; at batch 1 over all timed texts."""
+    """Useful tokens (or characters) per second at a batch size, over all its texts together; median of repeats."""
     entries = [entry for entry in record.timing if entry["workload"] == "natural" and entry["batch"] == batch]
     if not entries:
         return None
@@ -171,7 +239,7 @@ def latency_by_length(record: Record) -> dict[int, Interval]:
 def peak_memory(record: Record, batch: int) -> int | None:
     """Peak memory while decoding a batch, bytes; None where the batch size was not timed."""
     peaks = [e["peak_bytes"] for e in record.timing if e["workload"] == "natural" and e["batch"] == batch]
-    return max(peaks, default=None)
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def traced(record: Record, name: str, stratum: str | None = None) -> list[Any]:

@@ -3,13 +3,12 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from wordways.record import Record, remembered
-from wordways.report.derive import decoder_of, quality, quotas
-from wordways.report.stats import Interval, mean, pooled_curve
+from wordways.report.derive import decoder_of, of_values, quality, quotas
+from wordways.report.stats import Interval, linearised, mean, pooled_curve
 
 OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
 APPROXIMATE = ("prefix", "dual")  # caches that are exact only in a block's first pass
@@ -17,7 +16,7 @@ APPROXIMATE = ("prefix", "dual")  # caches that are exact only in a block's firs
 
 @remembered
 def nats_per_token(record: Record, stratum: str) -> Interval | None:
-    """Sum of nats / sum of tokens; the interval is that of the unweighted mean over items, shifted to this value."""
+    """Sum of nats / sum of tokens over texts, with the interval of the ratio."""
     return per_token(record, stratum, (record.likelihood or {}).get("nats"))
 
 
@@ -119,13 +118,23 @@ def per_token(
     if law is None or not values:
         return None
     items = zip(law["item_ids"], values, law[unit], strict=True)
-    found = [(value, tokens) for item, value, tokens in items if stratum in (None, record.strata[item])]
-    rows = [(value, tokens) for value, tokens in found if value is not None]
+    found = [(item, value, units) for item, value, units in items if stratum in (None, record.strata[item])]
+    rows = [(item, value, units) for item, value, units in found if value is not None]
     if not rows or len(rows) < len(found):
         return None
-    spread = mean([value / tokens for value, tokens in rows])
-    value = sum(value for value, _ in rows) / sum(tokens for _, tokens in rows)
-    return shifted(spread, value - spread.value)
+    names, above, below = zip(*rows, strict=True)
+    return over_texts(record, names, linearised(above, below).tolist())
+
+
+def over_texts(record: Record, names: Sequence[str], values: Sequence[float]) -> Interval | None:
+    """The mean of one value for each of some items, clustered where these share an instance."""
+    place = place_of(record)
+    return of_values(record, [place[name] for name in names], values)
+
+
+@remembered
+def place_of(record: Record) -> dict[str, int]:
+    return {item: place for place, item in enumerate(record.item_ids)}
 
 
 @remembered
@@ -178,9 +187,9 @@ def gap_bits(at_once: Record, one_by_one: Record, stratum: str, expected: float)
     items = both[0]["item_ids"]
     exact = minus(both[0].get("apart_nats"), both[0].get("law_nats")) or [expected * math.log(2)] * len(items)
     gaps = zip(items, both[0]["nats"], both[1]["nats"], exact, strict=True)
-    bits = [(high - low - by_law) / math.log(2) for item, high, low, by_law in gaps if at_once.strata[item] == stratum]
-    return shifted(mean(bits), expected) if bits else None
-
-
-def shifted(interval: Interval, by: float) -> Interval:
-    return replace(interval, value=interval.value + by, low=interval.low + by, high=interval.high + by)
+    bits = [
+        (item, expected + (high - low - by_law) / math.log(2))
+        for item, high, low, by_law in gaps
+        if at_once.strata[item] == stratum
+    ]
+    return over_texts(at_once, [item for item, _ in bits], [one for _, one in bits]) if bits else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from statistics import fmean
 
 import pandas as pd
 
@@ -42,13 +43,20 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
                     names
                     | {"stratum": stratum, "measure": name, "unit": unit}
                     | {key: getattr(interval, key) * scale for key in ("value", "low", "high")}
-                    | {"method": interval.method, "n": interval.n}
+                    | {name: scaled(getattr(interval, name), scale) for name in ("training", "sampling")}
+                    | {"method": interval.method, "level": interval.level, "n": interval.n}
                     | {key: line.get(key) for key in ("theory", "tolerance")}
                     | signed
                 )
         kind = row.first().likelihood
         lines += [
             names | {"stratum": "", "measure": name, "unit": "", "value": value, "method": "count", "n": 1} | signed
-            for name, value in row.first().budgets.items()
+            for name in row.first().budgets
+            for value in [fmean(record.budgets[name] for record in row.records)]
         ] + ([names | {"stratum": "", "measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
+
+
+def scaled(error: float | None, scale: float) -> float | None:
+    """A standard error in the number's unit."""
+    return None if error is None else error * scale

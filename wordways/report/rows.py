@@ -12,9 +12,10 @@ from wordways.labels import NOT_TELLING, differ, file_name, flatten, natural, ph
 from wordways.names import kind
 from wordways.record import Record, canonical, digest
 from wordways.report.oracles import corpus_of
-from wordways.report.stats import Interval, mean
+from wordways.report.stats import Interval, over_trainings
 
 STYLE = CONF / "style.yaml"
+BASELINE = "baseline"  # the paradigm of rows that no model wrote
 SPARE = ("#F0E442", "#999999", "#44AA99")  # for paradigms that are not in the style file
 
 
@@ -35,7 +36,7 @@ class Row:
         object.__setattr__(self, "title", self.title or self.task)
 
     def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
-        """A single checkpoint's own interval, or Student's t over the seeds' values; None where any seed has no value.
+        """A single training's own interval, or the crossed model's over trainings; None where any seed has no value.
 
         Results are cached, since every table, figure and export needs the same ones.
         """
@@ -48,12 +49,22 @@ class Row:
     def memory(self) -> dict[Any, Interval | None]:
         return {}
 
+    @cached_property
+    def compared(self) -> dict[Any, Any]:
+        """Cache of contrasts with other rows."""
+        return {}
+
+    @property
+    def baseline(self) -> bool:
+        """Whether no model wrote its texts."""
+        return self.paradigm == BASELINE
+
     def summary(self, value: Callable[[Record], Interval | None]) -> Interval | None:
         found = [value(record) for record in self.records]
         known = [interval for interval in found if interval is not None]
         if len(known) < len(found):
             return None
-        return known[0] if len(known) == 1 else mean([interval.value for interval in known])
+        return known[0] if len(known) == 1 else over_trainings(known)
 
     def first(self) -> Record:
         return self.records[0]
@@ -65,7 +76,7 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
     A row's label is its preset's title; where titles are equal, the settings that differ are added.
     """
     groups: dict[str, list[Record]] = {}
-    done = [record for record in records if record.status == "ok"]
+    done = [record for record in records if record.status == "ok" and not record.is_baseline]
     tasks = task_names(done)
     for record in done:
         settings = {name: value for name, value in record.config.items() if name not in NOT_TELLING}

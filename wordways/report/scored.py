@@ -7,17 +7,21 @@ import pandas as pd
 
 from wordways.report import derive
 from wordways.report.columns import beside_theory, digits_of, metrics_of, split
+from wordways.report.gates import gate_of
+from wordways.report.judges import judged_by_itself
+from wordways.report.marks import RULE
 from wordways.report.oracles import lines_of, lost_bits
 from wordways.report.rows import Row
 from wordways.report.table import Mark, Table
 
 REFERENCE = "reference"  # the row of the references' own scores
-MARKS_NOTE = " Bold: best. Underlined: not significantly different from the best."
+MARKS_NOTE = " Bold: best; underlined: not significantly different."
 MARKS_DETAILS = (
-    "Marks compare each configuration with the best of its column, paired on identical items or seeds (Holm over the "
-    "column, p at least .05); a difference that is not significant is not evidence of equality. Columns without marks "
-    "show no significant difference. "
+    f"{RULE} A difference that is not significant is not evidence of equality. Columns without marks show no "
+    "significant difference. "
 )
+MUTED_NOTE = " Grey, unranked: trivial baselines, rows below the gate."
+NO_GATE = "No trivial baselines were measured on these items, so that no gate applies. "
 
 
 def scored_table(
@@ -29,6 +33,7 @@ def scored_table(
     """A line for each configuration and one for the references.  columns: heading, metric, stratum (None: all)."""
     frame, methods, known = [], set(), metrics_of(rows)
     metrics = {metric: known[metric] for _, metric, _ in columns}
+    below = {row.label: reason for row in rows if (reason := gate_of(row, rows))}
     for row in rows:
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         cells = {"": row.label}
@@ -44,18 +49,58 @@ def scored_table(
         frame.append({"": REFERENCE} | {h: beside_theory(value, places[h], None) for h, value in data.items()})
     of = f" of {next(iter(metrics))}" if len(metrics) == 1 else ""
     exact = " Brackets: analytic value (✗: outside its tolerance)." if theory_known(rows) else ""
-    note = f"Means{of} ± half-width of a 95 % interval.{exact}{MARKS_NOTE if marks else ''}"
+    muted = frozenset(line for line, row in enumerate(rows) if row.baseline or row.label in below)
+    note = (
+        f"Means{of} ± half-width, or (ends), of a 95 % interval.{exact}{MARKS_NOTE if marks else ''}"
+        f"{MUTED_NOTE if muted else ''}"
+    )
     units = "; ".join(f"{name} ({entry['unit']})" for name, entry in metrics.items() if entry["unit"])
-    signatures = "".join(f" {name}: {entry['signature']}." for name, entry in metrics.items() if entry.get("signature"))
+    signatures = "".join(f" {name}: {' and '.join(found)}." for name in metrics if (found := signatures_of(rows, name)))
+    trained = [row for row in rows if not row.baseline]
     details = (
-        f"Units: {units}. Intervals: {'; '.join(sorted(methods))}. {MARKS_DETAILS if marks else ''}"
-        f"{lost_note(rows)}{signatures}"
+        f"Units: {units}. {coverage(trained)} Intervals: {'; '.join(sorted(methods))}. "
+        f"{errors_note(trained, next(iter(metrics)))}{MARKS_DETAILS if marks else ''}{gate_note(rows, below)}"
+        f"{judged_by_itself(trained)} {lost_note(trained)}{signatures}"
     )
     task = rows[0]
     return Table(
-        f"{title.lower()}_{task.task}", f"{title}: {task.title}", note, pd.DataFrame(frame), "", details.strip(),
-        marks or {},
+        f"{title.lower()}_{task.task}", f"{title}: {task.title}", note, pd.DataFrame(frame), "",
+        " ".join(details.split()), marks or {}, muted,
     )  # fmt: skip
+
+
+def coverage(rows: Sequence[Row]) -> str:
+    """What the intervals of these rows cover."""
+    trainings = sorted({len(row.records) for row in rows})
+    if trainings == [1]:
+        return "Intervals cover the sampling of items and texts and not the choice of the training's seed."
+    some = "" if trainings[0] > 1 else ", of a row with one training the items alone"
+    return f"Intervals cover trainings and items, both random{some}."
+
+
+def errors_note(rows: Sequence[Row], metric: str) -> str:
+    """The standard errors of the headline metric over all strata, by their source; empty for single trainings."""
+    found = [(row.label, row.over_seeds(partial(derive.quality, metric=metric, stratum=None))) for row in rows]
+    parts = [
+        f"{label} {interval.training:.1g} and {interval.sampling:.1g}"
+        for label, interval in found
+        if interval is not None and interval.training is not None and interval.sampling is not None
+    ]
+    return f"Standard errors of {metric} from training and from sampling: {'; '.join(parts)}. " if parts else ""
+
+
+def gate_note(rows: Sequence[Row], below: Mapping[str, str]) -> str:
+    """Which rows do not pass the gate, and why."""
+    if not any(row.baseline for row in rows):
+        return NO_GATE
+    reasons = "; ".join(f"{label} ({reason})" for label, reason in below.items())
+    return f"Not trained far enough: {reasons}. " if reasons else "All rows pass the task's gate. "
+
+
+def signatures_of(rows: Sequence[Row], metric: str) -> list[str]:
+    """The signatures with which these rows' values of a metric were computed."""
+    entries = [record.scores.get(metric, {}) for row in rows for record in row.records]
+    return list(dict.fromkeys(entry["signature"] for entry in entries if entry.get("signature")))
 
 
 def theory_known(rows: Sequence[Row]) -> bool:
@@ -68,5 +113,5 @@ def lost_note(rows: Sequence[Row]) -> str:
     counted = ", ".join(f"{stratum} {bits:.3f}" for stratum, bits in lost.items() if bits)
     if not lost:
         return ""
-    others = "" if len(lost) == 1 else " and 0 in the other strata" if counted else "0"
+    others = "0" if not counted else "" if len(lost) == 1 else " and 0 in the other strata"
     return f"Conditional total correlation, lost by factorised sampling of a whole text (bits): {counted}{others}."

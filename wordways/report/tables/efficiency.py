@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import statistics
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from wordways.report import derive
 from wordways.report.columns import rounded
 from wordways.report.efficiency import efficiency, ideal_latency_per_token
+from wordways.report.machines import mixed_machines, peaks_of
 from wordways.report.rows import Row
 from wordways.report.stats import Interval
 from wordways.report.table import Table
@@ -46,16 +46,16 @@ def table(rows: Sequence[Row]) -> Table | None:
         }
         for (row, measured, best, eta), rank, ideally in zip(found, *ranks, strict=True)
     ]
-    peak = statistics.median(row.first().provenance["peak"]["flops_per_s"] for row, *_ in found) / 1e9
-    beta = statistics.median(row.first().provenance["peak"]["bytes_per_s"] for row, *_ in found) / 1e9
+    records = [record for row, *_ in found for record in row.records]
     note = (
-        f"Ideal: every forward pass at {peak:,.3g} GFLOP/s or {beta:,.3g} GB/s, whichever takes longer, both measured "
-        f"in the run; eta = ideal / measured. {len(turned)} of {math.comb(len(found), 2)} pairs change rank (⇄)."
+        f"Ideal: every forward pass at the machine's peaks, {' and '.join(peaks_of(records))}, whichever takes longer; "
+        f"eta = ideal / measured. {len(turned)} of {math.comb(len(found), 2)} pairs change rank (⇄)."
     )
     details = (
         "A pair changes rank where the measured order is the opposite of the ideal one and the measured intervals do "
         "not overlap: there the implementation decides and not the paradigm. ✗: eta above "
-        f"{IMPOSSIBLE}, an error of the measurement."
+        f"{IMPOSSIBLE}, an error of the measurement. Every run is compared with the peaks that it measured itself. "
+        f"{mixed_machines(records)}"
     )
     name, title = rows[0].task, f"Implementation efficiency: {rows[0].title}"
     return Table(f"efficiency_{name}", title, note, pd.DataFrame(frame), "", details)
@@ -69,4 +69,5 @@ def ranking(values: Sequence[float]) -> list[int]:
 
 def flips(found: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
     """Pairs ranked oppositely by measured and ideal latency whose measured intervals do not overlap."""
-    return [(a, b) for a, b in itertools.permutations(found, 2) if a[1].high < b[1].low and a[2].value > b[2].value]
+    timed = [one for one in found if one[1].known()]
+    return [(a, b) for a, b in itertools.permutations(timed, 2) if a[1].high < b[1].low and a[2].value > b[2].value]

@@ -8,6 +8,7 @@ from wordways.report.scored import scored_table
 from wordways.report.table import Table
 
 ORDER = 5
+BASELINES = True  # trivial baselines are rows like any other
 
 
 def table(rows: Sequence[Row]) -> Table | None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from wordways.report.columns import quality_columns
-from wordways.report.contrasts import marks_of
+from wordways.report.marks import marks_of
 from wordways.report.rows import Row
 from wordways.report.scored import scored_table
 from wordways.report.table import Mark, Table
 
 ORDER = 1
+BASELINES = True  # trivial baselines are rows like any other
 
 
 def table(rows: Sequence[Row]) -> Table:
