@@ -20,12 +20,13 @@ from paradigms.base import Canvas, Paradigm, Vocabulary
 from paradigms.trunk.backbone import Backbone
 from wordways.__init__ import CONF
 from wordways.compose import cell_of
-from wordways.run import training
+from wordways.run import idle, roofline, training
 from wordways.run.cell import Cell
 from wordways.run.noise import SeededNoise
 
 torch.set_num_threads(1)  # small tensors, and other tests beside these
 training.VALID_ITEMS = 32  # a few steps of training need no more
+idle.SECONDS, roofline.TRIES = 0.01, 1  # no test reads the machine's state off the clock
 ROOT = CONF.parent
 SHARED = ROOT.parent / "shared"
 CPU = torch.device("cpu")

@@ -1,6 +1,8 @@
 """What a sweep says before it begins."""
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from conftest import SMALL, cell
@@ -29,6 +31,17 @@ def test_trainings_are_counted_once_and_only_those_to_come(tmp_path: Path) -> No
     assert announcement(sweep) == "", "three cells to run, but one training"
     run_cell(sweep[3])
     assert announcement(sweep) == ""
+
+
+def test_what_is_only_timed_again_is_not_trained(tmp_path: Path) -> None:
+    sweep = cells(tmp_path, "parallel")
+    for one in sweep:
+        run_cell(one)
+    again = [replace(one, run=replace(one.run, overwrite="timing")) for one in sweep]
+    assert announcement(again) == ""
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert announcement(sweep) == "", "everything is done"
+    assert announcement(again).startswith("2 of 2 runs are pending; training 2 models"), "there is no checkpoint left"
 
 
 def test_seeds_are_of_one_kind_and_decoders_are(tmp_path: Path) -> None:

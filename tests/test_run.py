@@ -77,13 +77,21 @@ def test_an_autoregressive_trace_ends_with_its_text(results: Path) -> None:
 
 def test_raw_durations_are_kept_for_every_workload(results: Path) -> None:
     timing = record_of(results, "autoregressive").timing
-    shapes = [(t["workload"], t["batch"], t["first"]) for t in timing]
-    assert shapes == [("natural", 1, 0), ("natural", 1, 1), ("natural", 4, 0), ("forced", 1, 0), ("forced", 1, 0)]
+    shapes = [(t["workload"], t["batch"]) for t in timing]
+    assert shapes == [("natural", 1)] * 2 + [("natural", 4)] * 3 + [("forced", 1)] * 2
+    assert [t["first"] for t in timing] == [t["items"][0] for t in timing]
+    assert all(len(set(t["items"])) == t["batch"] for t in timing)
     assert [t["useful_tokens"] for t in timing if t["workload"] == "forced"] == [2, 4]
     for t in timing:
         assert len(t["repeats_ns"]) == 4
         assert all(duration > 0 for repeat in t["repeats_ns"] for duration in repeat)
-        assert t["peak_bytes"] > 4 * record_of(results, "autoregressive").budgets["params"]
+        assert ("settled" in t) == ((t["workload"], t["batch"]) == ("natural", 1))
+        assert len(t.get("settled", [])) in (0, t["useful_tokens"])
+    peaks = [[t["peak_bytes"] for t in timing if (t["workload"], t["batch"]) == kind] for kind in dict.fromkeys(shapes)]
+    for of_kind in peaks:
+        (peak,) = (one for one in of_kind if one is not None)
+        assert peak > 4 * record_of(results, "autoregressive").budgets["params"]
+    assert timing[-1]["peak_bytes"] is not None, "of the largest canvas"
     assert [len(t["repeats_ns"][0]) for t in timing if t["workload"] == "forced"] == [2, 4]
 
 
@@ -145,4 +153,5 @@ def test_a_record_says_where_it_was_made(results: Path) -> None:
     assert provenance["threads"] >= 1
     assert set(provenance["seconds"]) == {"train", "score", "time"}
     assert len(provenance["curve"]) == 10
+    assert provenance["processor"].keys() <= {"vendor", "family", "model", "stepping"}
     json.dumps(provenance, allow_nan=False)

@@ -1,4 +1,4 @@
-"""The `wordways` command: composes and checks every run of a sweep, runs them all, then writes the report."""
+"""The `wordways` command: composes and checks every run of a sweep, runs and times them all, then writes the report."""
 
 import os
 import shlex
@@ -7,15 +7,18 @@ from pathlib import Path
 
 import hydra
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from wordways import CONF
 from wordways.command import interruptible
-from wordways.compose import cell_of, compose_cells
+from wordways.compose import BASIC_SWEEPER, cell_of, compose_cells
 from wordways.record import valid_record, write_atomically
 from wordways.run.cell import Cell
+from wordways.run.check import judged_by_itself
 from wordways.run.estimate import announcement
-from wordways.run.execute import run_cell
+from wordways.run.execute import kept, run_cell, score_cell
+from wordways.run.session import awaits_timing, time_cells
 from wordways.settings import SettingError
 
 PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # do not change numbers
@@ -31,11 +34,16 @@ def main() -> None:
 
     def state() -> str:
         done = sum(valid_record(Path(cell.run.results), *cell.names) is not None for cell in cells)
-        return f"{done} of {len(cells)} runs are finished and kept" if cells else "nothing was started"
+        left = sum(map(awaits_timing, cells))
+        untimed = f", {left} of them not timed yet" if left else ""
+        return f"{done} of {len(cells)} runs are finished and kept{untimed}" if cells else "nothing was started"
 
     with interruptible("wordways", state):
         try:
             cells += compose_cells([argument for argument in arguments if not argument.startswith("-")])
+            for cell in cells:
+                if (reason := judged_by_itself(cell)) and kept(cell) is None:
+                    raise SettingError(reason)
             results = Path(cells[0].run.results)
             for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
                 check_writable(Path(folder))
@@ -46,14 +54,19 @@ def main() -> None:
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         job()
+        time_cells(cells)
         finish(cells, results)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
 def job(config: DictConfig) -> None:
-    """One run of the sweep, in whichever process hydra's launcher starts it."""
+    """One run of the sweep, in whichever process hydra's launcher starts it; all are timed together afterwards.
+
+    Where another sweeper chooses runs as it goes, they are not known beforehand, and each is timed by itself.
+    """
     cell = cell_of(config)
-    record = run_cell(cell)
+    known = HydraConfig.get().sweeper._target_ == BASIC_SWEEPER
+    record = score_cell(cell) if known else run_cell(cell)
     seconds = sum(record.provenance.get("seconds", {}).values())
     reason = record.reason.strip().splitlines()[-1:] or [f"{seconds:.0f} s"]
     print(f"{cell.preset:28} seed {cell.run.seed}  {record.status:8} {reason[0]}", flush=True)
@@ -98,7 +111,9 @@ def refuse(error: SettingError) -> int:
 
 def finish(cells: list[Cell], results: Path) -> None:
     from wordways.report.build import write_report
+    from wordways.run.baselines import add_baselines
 
+    add_baselines(cells)
     for folder in sorted({Path(cell.run.results) for cell in cells}):
         print(write_report(folder))
     failed = [

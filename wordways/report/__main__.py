@@ -13,6 +13,7 @@ from wordways.report.build import write_report
 from wordways.report.compare import compare
 from wordways.report.escape import in_markdown
 from wordways.report.oracles import oracle_lines
+from wordways.report.speed_ratios import speed_ratios
 
 
 def main() -> None:
@@ -27,7 +28,12 @@ def main() -> None:
         nargs="+",
         help=f"a results folder, the one that contains cells/ or {ARCHIVE}; with two, prints what changed between them",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="with two folders, also write the comparison as CSV")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="with two folders, also write the comparison as CSV, and the ratios of speed to FILE_ratios.csv",
+    )
     parser.add_argument(
         "--columns", type=int, choices=(1, 2), default=2, help="width of the figures in columns of a two-column page"
     )
@@ -73,13 +79,17 @@ def answer(asked: argparse.Namespace) -> list[str]:
 
 
 def write_comparison(a: Path, b: Path, out: Path | None) -> str:
-    """The changes between two folders as Markdown; writes them as CSV to `out`, if given."""
+    """The changes between two folders, and between their ratios of speed, as Markdown; as CSV to `out`, if given."""
     read = [read_records(folder) for folder in (a, b)]
     table, only = compare(read[0][0], read[1][0])
+    speeds = speed_ratios(read[0][0], read[1][0])
     if out is not None:
         write_atomically(out, table.frame.to_csv(index=False))
+        if speeds is not None:
+            write_atomically(out.with_stem(f"{out.stem}_ratios"), speeds.frame.to_csv(index=False))
+    tables = [one.markdown() for one in (table, speeds) if one is not None]
     only += [f"not a record: {reason}" for _, refused in read for reason in refused]
-    return "\n".join([f"A: {a}, B: {b}", "", table.markdown(), *(f"- {in_markdown(line)}" for line in only)])
+    return "\n".join([f"A: {a}, B: {b}", "", *tables, *(f"- {in_markdown(line)}" for line in only)])
 
 
 def refuse(reason: str) -> NoReturn:

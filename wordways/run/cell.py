@@ -29,7 +29,7 @@ class RunSettings:
     threads: int | None
     results: str
     checkpoints: str
-    overwrite: Literal["missing", "failed", "always"]
+    overwrite: Literal["missing", "failed", "timing", "always"]
     progress: bool
 
     def __post_init__(self) -> None:
@@ -42,6 +42,9 @@ class RunSettings:
 
     def torch_device(self) -> torch.device:
         return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+    def torch_dtype(self) -> torch.dtype:
+        return getattr(torch, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Cell:
         """What the record keeps: all that makes the cell what it is, and the names it goes by."""
         measure = dict(self.nodes["measure"])
         if self.judge is not None:
-            measure["judge"] = {"paradigm": self.judge.nodes["paradigm"], "task": self.judge.identified_task}
+            measure["judge"] = measure["judge"] | {"task": self.judge.identified_task}
         return {
             "preset": self.preset,
             "experiment": self.experiment,
@@ -110,6 +113,11 @@ class Cell:
         """The training's folder; one made under schema 1 keeps its name."""
         root = Path(self.run.checkpoints)
         return existing(root / self.training_key, root / self.training_key_by(schema_1))
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether its training is finished and kept."""
+        return (self.checkpoint / "log.json").is_file()
 
     def training_key_by(self, naming: Callable[[str], str]) -> str:
         shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}

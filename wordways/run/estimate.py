@@ -7,6 +7,7 @@ from wordways.record import canonical
 from wordways.run.cell import Cell
 from wordways.run.execute import kept
 from wordways.run.noise import SeededNoise
+from wordways.run.session import awaits_timing
 from wordways.run.shared import stream_of, text_of
 
 STEPS = 3  # timed steps, after one step of warm-up
@@ -14,9 +15,10 @@ STEPS = 3  # timed steps, after one step of warm-up
 
 def announcement(cells: Sequence[Cell]) -> str:
     """One line for the user; empty where at most one model must be trained, whose progress bar shows the time left."""
-    pending = [cell for cell in cells if kept(cell) is None]
-    involved = [one for cell in pending for one in (cell.teacher, cell.judge, cell) if one is not None]
-    trainings = {cell.training_key: cell for cell in involved if not trained(cell)}
+    pending = [cell for cell in cells if kept(cell) is None or awaits_timing(cell)]
+    lacking = [cell for cell in pending if kept(cell) is None or not cell.has_checkpoint]  # others are only timed
+    involved = [one for cell in lacking for one in (cell.teacher, cell.judge, cell) if one is not None]
+    trainings = {cell.training_key: cell for cell in involved if not cell.has_checkpoint}
     if len(trainings) < 2:
         return ""
     seconds: dict[str, float] = {}
@@ -30,10 +32,6 @@ def announcement(cells: Sequence[Cell]) -> str:
         f"{len(pending)} of {len(cells)} runs are pending; training {len(each)} models takes about "
         f"{minutes(sum(each))} in total (the longest about {minutes(max(each))}), evaluation not included"
     )
-
-
-def trained(cell: Cell) -> bool:
-    return (cell.checkpoint / "log.json").is_file()
 
 
 def kind(cell: Cell) -> str:

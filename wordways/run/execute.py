@@ -1,4 +1,4 @@
-"""Executes one checked configuration and writes its record: train, score, time."""
+"""Executes one checked configuration and writes its record: train, score, then time."""
 
 import time
 import traceback
@@ -18,20 +18,27 @@ from wordways.run.measure import TRACED
 from wordways.run.progress import progress_bar
 from wordways.run.provenance import provenance
 from wordways.run.replay import replays
-from wordways.run.roofline import machine_peaks
 from wordways.run.scores import scores
+from wordways.run.session import time_cells
 from wordways.run.shared import text_of
 from wordways.run.subject import Subject, test_set
-from wordways.run.timing import timing, workloads
 from wordways.run.trace import trace_entry, traces
 from wordways.run.training import judge_of, trained
 from wordways.run.writing import drafted, write_texts
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+AGAIN = {"missing": (), "timing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}
+"""The records that `overwrite` replaces, by their status."""
 
 
 def run_cell(cell: Cell) -> Record:
-    """The cell's record: the one on disk where `overwrite` keeps it, else a new one, written before it is returned."""
+    """The complete record of a cell that is compared with no other: scored and timed by itself."""
+    record = score_cell(cell)
+    time_cells([cell])
+    return valid_record(Path(cell.run.results), *cell.names) or record
+
+
+def score_cell(cell: Cell) -> Record:
+    """The cell's record: the one on disk where `overwrite` keeps it, else a new one, without timings, now written."""
     known = kept(cell)
     if known is not None:
         return known
@@ -52,12 +59,11 @@ def run_cell(cell: Cell) -> Record:
 def kept(cell: Cell) -> Record | None:
     """The record on disk, unless there is none or `overwrite` asks to replace it."""
     known = valid_record(Path(cell.run.results), *cell.names)
-    again = {"missing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}[cell.run.overwrite]
-    return None if known is None or known.status in again else known
+    return None if known is None or known.status in AGAIN[cell.run.overwrite] else known
 
 
 def fill_in(cell: Cell, blank: Record) -> Record:
-    """Trains, scores and times a cell. Every exception passes through; the caller records it as a failure."""
+    """Trains and scores a cell. Every exception passes through; the caller records it as a failure."""
     node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
     text = text_of(node, run.checkpoints)
     for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
@@ -77,7 +83,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         made = trained(cell, text, device, make_way)
         lap("train")
         paradigm, log = made.paradigm, made.log
-        paradigm = paradigm.to(DTYPES[run.dtype])
+        paradigm = paradigm.to(run.torch_dtype())
         subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
         passes = 1 if drafter is None else 2
         steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
@@ -95,13 +101,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
                 judged["detection"] = detection(subject, cell.measure.score_batch)
         traced = traces(subject)
         replayed = replays(subject)
-        loads = workloads(subject, cell.measure, traced)
         lap("score")
-    with device_lock(device.type, alone=True):
-        with progress_bar(f"{cell.preset}: timing", len(loads) * cell.measure.repeats, run.progress) as advance:
-            timed = timing(subject, loads, cell.measure.repeats, advance)
-        peaks = machine_peaks(device, DTYPES[run.dtype], torch.get_num_threads())
-        lap("time")
     budgets = {
         "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
         "params": sum(weight.numel() for weight in paradigm.parameters()),
@@ -117,7 +117,6 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             "training": cell.checkpoint.name,
             "training_seconds": log.seconds,
             "curve": log.curve,
-            "peak": peaks,
         },
         budgets=budgets,
         scores=judged,
@@ -125,7 +124,6 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         strata={example.id: example.stratum for example in examples},
         instances={example.id: example.instance for example in examples if example.instance},
         likelihood=nats,
-        timing=timed,
         trace=trace_entry(subject, traced),
         samples=samples(text.task, examples, texts),
         replay=replayed,

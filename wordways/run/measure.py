@@ -15,8 +15,9 @@ Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
 class MeasureSettings:
     """items, likelihood_items: number of test examples per stratum; null for all.
 
-    score_batch: batch size of scoring.  batches: batch sizes of timings.  timed: texts timed at batch 1, one by one.
-    lengths: forced text lengths in tokens.  repeats: repetitions of every timing.
+    score_batch: batch size of scoring.  batches: batch sizes of timings.  timed: texts timed at batch 1, one by one, or
+    all where the test set has fewer.  lengths: forced text lengths in tokens.  repeats: repetitions of every timing,
+    fewer where all medians are known precisely before.
     drafter: the decoder that generates the drafts, for tasks that revise the paradigm's own drafts.
     extra: additional Hugging Face `evaluate` metrics, each a name, a name@revision or a folder.
 
@@ -42,5 +43,3 @@ class MeasureSettings:
             values = list(getattr(self, name))
             if any(value < 1 for value in values) or values != sorted(set(values)):
                 raise ValueError(f"{name}={values}: must be positive integers in ascending order")
-        if self.timed > TRACED:
-            raise ValueError(f"timed={self.timed}: must be at most {TRACED}, the number of traced items")

@@ -1,11 +1,10 @@
-"""Peak arithmetic and memory throughput of the machine, measured in the run itself (roofline; Williams et al., 2009).
+"""Peak arithmetic and memory throughput of the machine, measured beside the timings (roofline; Williams et al., 2009).
 
 They bound the time that a paradigm's work needs, and so separate a slow implementation from a costly paradigm.
 """
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,14 +13,14 @@ SIDES = {"cpu": 1024, "cuda": 8192}  # side of a matrix that is large for the de
 COLUMNS = 2048
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 LARGEST_CACHE = 64 << 20  # bytes, assumed where the system reports no cache size
-TRIES = 3
+TRIES = 10
 
 
-@lru_cache(maxsize=4)
-def machine_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dict[str, float]:
+def machine_peaks(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
     """flops_per_s of a large matrix product; bytes_per_s, the best of a copy, a sum and a matrix-vector product.
 
-    The operands are four times as large as the last-level cache. `threads` only distinguishes cached results.
+    They are those of this moment, with torch's present number of threads. The operands are four times as large as the
+    last-level cache.
     """
     side = SIDES[device.type]
     square = torch.ones(side, side, device=device, dtype=dtype)

@@ -5,12 +5,16 @@ from functools import partial
 
 import pandas as pd
 
+from wordways.record import Record
 from wordways.report import derive
 from wordways.report.columns import batches_of, length_measures, rounded, speed_measures
+from wordways.report.machines import mixed_machines
 from wordways.report.rows import Row
 from wordways.report.table import Table
 
 ORDER = 2
+TEXTS = 32  # that the protocol times at batch 1, or all
+BUSY = 0.1  # cores used by other programs up to which a machine counts as idle
 GAIN = 1.1  # throughput ratio of a larger batch up to which the smaller one saturates the machine
 LENGTHS = (
     " length: what decides where a text ends: its end token (eos), a predicted length (predicted), the reference's "
@@ -29,14 +33,61 @@ def table(rows: Sequence[Row]) -> Table:
         frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
-    repeats = where.config["measure"]["repeats"]
     note = f"Batch 1 unless a heading says otherwise; useful tokens only; medians. {device}."
     details = (
-        f"Medians over texts of medians over {repeats} repeats. {where.budgets['params']:,} parameters each. Useful "
-        "tokens are those before the first end token. TPOT is 0 by definition where one forward pass generates the "
-        f"text.{saturation(rows)}{LENGTHS * lengths_differ}"
+        f"{protocol(rows)} {where.budgets['params']:,} parameters each. Useful tokens are those before the first end "
+        "token. p95 is the 95th percentile of end-to-end latency over texts, from 20 texts on. TPOT is given where at "
+        "least half of the texts become readable token by token; a single forward pass has none."
+        f"{saturation(rows)}{LENGTHS * lengths_differ}"
     )
     return Table(f"speed_{rows[0].task}", f"Speed: {rows[0].title}", note, pd.DataFrame(frame), "", details)
+
+
+def protocol(rows: Sequence[Row]) -> str:
+    """How the configurations were timed: texts, repeats, sessions, machines, and which fell short of the protocol."""
+    records = [record for row in rows for record in row.records if record.timing]
+    texts = span([len(derive.alone(record)) for record in records], "text")
+    repeats = span([len(entry["repeats_ns"]) for record in records for entry in record.timing], "repeat")
+    sentences = [f"Medians over {texts} of medians over {repeats}.", sessions(records), mixed_machines(records)]
+    short: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in dict.fromkeys(reason for record in row.records for reason in shortcomings(record)):
+            short.setdefault(reason, []).append(row.label)
+    if short:
+        listed = [
+            f"{reason}: {'all configurations' if len(labels) == len(rows) else ', '.join(labels)}"
+            for reason, labels in short.items()
+        ]
+        sentences.append(f"Below the protocol: {'; '.join(listed)}.")
+    return " ".join(filter(None, sentences))
+
+
+def span(counts: Sequence[int], what: str) -> str:
+    """The least and the greatest count, one number where they are equal."""
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"{low if low == high else f'{low} to {high}'} {what}{'' if high == 1 else 's'}"
+
+
+def sessions(records: Sequence[Record]) -> str:
+    """Whether the runs were timed side by side; each older record was timed by itself."""
+    found = [record.provenance.get("timing", {}).get("session") for record in records]
+    together, apart = len({session for session in found if session}), found.count(None)
+    if together == 1 and not apart:
+        return "All were timed side by side in one session." if len(found) > 1 else ""
+    parts = [f"{together} session{'s' * (together > 1)}"] * bool(together) + [f"{apart} by themselves"] * bool(apart)
+    which = " and ".join(parts) if together else "each by itself"
+    return f"The {len(found)} runs were timed {'in ' * bool(together)}{which}, not all side by side."
+
+
+def shortcomings(record: Record) -> list[str]:
+    """In what a run's timing fell short of the protocol."""
+    if not record.timing:
+        return []
+    texts, told = len(derive.alone(record)), record.provenance.get("timing", {})
+    found = [f"timed on {texts} text{'s' * (texts > 1)}"] * (0 < texts < min(TEXTS, len(record.item_ids)))
+    found += ["the machine changed by more than a tenth meanwhile"] * (told.get("steady") is False)
+    busy = max((cores for cores in told.get("busy", ()) if cores is not None), default=0)
+    return found + ["other programs ran beside it"] * (busy > BUSY)
 
 
 def saturation(rows: Sequence[Row]) -> str:
