@@ -128,6 +128,9 @@ class Task(ABC):
     asks_for_drafts: ClassVar[bool] = False
     """Whether decoding starts from a draft that the paradigm has generated beforehand."""
 
+    gated_by_oracle: ClassVar[bool] = False
+    """Whether a checkpoint counts as trained only if its accuracy at temperature 1 also meets the analytic values."""
+
     @abstractmethod
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
         """The examples of a split from number `first` on; the same ones in the same order at every call."""
@@ -151,6 +154,10 @@ class Task(ABC):
     @abstractmethod
     def score(self, example: Example, text: str) -> Mapping[str, float | Share | None]:
         """The value of every metric that is not `of_sets` for one generated text, None where it is undefined."""
+
+    def draft_of(self, example: Example) -> str:
+        """The draft that a text is to revise; empty where there is none."""
+        return example.draft
 
     @abstractmethod
     def nats(self, example: Example, text: str) -> float | None:

@@ -26,6 +26,7 @@ class Countdown(Drawn):
     """
 
     holes = "suffix"
+    gated_by_oracle = True
     strata: Sequence[str] = ("countdown",)
     metrics: Sequence[Metric] = (Accuracy(),)
 

@@ -53,9 +53,6 @@ class Drafted(Task):
             "net_gain": (fixed - broken) / len(right),
         }
 
-    def draft_of(self, example: Example) -> str:
-        return example.draft
-
     def room(self, prompt_tokens: int) -> int | None:
         return self.task.room(prompt_tokens)
 

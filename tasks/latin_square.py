@@ -33,6 +33,7 @@ class LatinSquare(Drawn):
     """Prompt: empty; target: sixteen symbols."""
 
     holes = "suffix"
+    gated_by_oracle = True
     disjoint = False
     strata: Sequence[str] = ("latin_square",)
     metrics: Sequence[Metric] = (Accuracy(),)

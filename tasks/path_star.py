@@ -27,6 +27,7 @@ class PathStar(OneAnswer):
     """
 
     holes = "suffix"
+    gated_by_oracle = True
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(

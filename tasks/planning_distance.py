@@ -24,6 +24,7 @@ class PlanningDistance(OneAnswer):
     """
 
     holes = "suffix"
+    gated_by_oracle = True
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(self, length: int, names: int):

@@ -106,6 +106,8 @@ class Stories(Drawn):
     sentence (infilling), or further ones in the prompt (question).
     """
 
+    gated_by_oracle = True
+
     def __init__(self, form: Literal["continuation", "infilling", "question"], told: int, untold: int):
         if told < 0 or untold < 1:
             raise ValueError(f"told={told}, untold={untold}: must be at least 0 and 1")

@@ -30,6 +30,7 @@ class Sudoku(Drawn):
     """
 
     holes = "suffix"
+    gated_by_oracle = True
     strata: Sequence[str] = ("sudoku",)
     metrics: Sequence[Metric] = (Accuracy(),)
 

@@ -62,7 +62,9 @@ def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(t
         assert word in first.stdout  # one pass of replace_random with n = 4: (3/4)^3
     assert sorted(path.name for path in results.iterdir()) == ["cells", "config.yaml", "report"]
     stamps = {path: path.stat().st_mtime_ns for path in (results / "cells").iterdir()}
-    assert len(stamps) == 2
+    trained = {record.cell for record in read_records(results)[0] if not record.is_baseline}
+    assert len(trained) == 2
+    assert len(stamps) > 2, "and the trivial baselines"
     again = here(*SMALL, TWO)
     assert again.returncode == 0
     assert again.stdout.splitlines()[2:] == first.stdout.splitlines()[2:]
@@ -70,13 +72,13 @@ def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(t
     (entry,) = yaml.safe_load((results / "config.yaml").read_text())
     assert shlex.split(entry["command"])[0] == "wordways"
     assert TWO in shlex.split(entry["command"])
-    assert set(entry["cells"]) == {path.stem for path in stamps}
+    assert set(entry["cells"]) == trained
 
 
 def test_a_sweep_over_decoders_trains_once_and_skips_what_cannot_be(tmp_path: Path, here) -> None:
     swept = here("-m", *SMALL, "paradigm=diffusion", "paradigm.decoder.steps=1,2,4")
     assert swept.returncode == 0, swept.stderr
-    records, _ = read_records(tmp_path / "results" / "list_operations")
+    records = [r for r in read_records(tmp_path / "results" / "list_operations")[0] if not r.is_baseline]
     assert len({r.provenance["training"] for r in records}) == 1
     assert {tuple(r.trace["calls"]) for r in records if r.trace} == {(1,) * 16, (2,) * 16, (4,) * 16}
     assert "diffusion (2 steps)" in swept.stdout
@@ -94,6 +96,7 @@ def test_two_cells_at_a_time_leave_what_one_at_a_time_leaves(tmp_path: Path, her
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == f"report: {name}/report/index.html"
         records, refused = read_records(tmp_path / name)
+        records = [record for record in records if not record.is_baseline]
         assert not refused
         kept[name] = {r.cell: (r.scores, r.likelihood, r.trace, r.provenance["training"]) for r in records}
         (entry,) = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
@@ -106,7 +109,7 @@ def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Pa
     done = here(*SMALL, "paradigm=parallel", "train.lr=1e30,1e-3")
     assert done.returncode == 1
     assert not done.stderr
-    records, _ = read_records(tmp_path / "results" / "list_operations")
+    records = [r for r in read_records(tmp_path / "results" / "list_operations")[0] if not r.is_baseline]
     (failed,) = [r for r in records if r.status == "failed"]
     assert failed.reason.startswith("Traceback")
     assert "failed: parallel, seed 0: FloatingPointError: training diverged by step 2: lower train.lr" in done.stdout
@@ -135,7 +138,8 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     assert not refused
     assert 1 <= len(kept) < 6
     assert running.returncode == 130, errors
-    assert errors.strip() == f"wordways: interrupted; {len(kept)} of 6 runs are finished and kept"
+    said = f"{len(kept)} of 6 runs are finished and kept, {len(kept)} of them not timed yet"
+    assert errors.strip() == f"wordways: interrupted; {said}"
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 
@@ -177,7 +181,8 @@ REFUSED = {
     "paradigm.decoder.steps=2": "paradigm.decoder.steps=2: paradigm=autoregressive has no such setting (see ",
     "task.n=0": "task.n=0, alphabet=10: must be 2 <= n <= alphabet <= 26",
     "task.operations=[copy,juggle]": "task.operations[1]=juggle: input should be 'copy', 'reverse'",
-    "measure.timed=99": "measure.timed=99: must be at most 16",
+    "measure.timed=0": "measure.timed=0: must be at least 1",
+    "overwrite=timings": "overwrite=timings: input should be 'missing', 'failed', 'timing' or 'always'",
     "seed=-1": "seed=-1: must be at least 0",
     "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
     "backbone.heads=7": "backbone.width=64, heads=7: must be positive, width a multiple of 2 x heads",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -24,6 +26,7 @@ from wordways.report.answers import oracle_table
 from wordways.report.build import write_report
 from wordways.report.oracles import oracle_lines
 from wordways.report.page.build import HERE, SCRIPTS, page_of, script_text
+from wordways.report.page.configurations import Settings
 from wordways.report.rows import rows_of
 from wordways.report.table import NOTE
 from wordways.report.tables.likelihood import table as likelihood_table
@@ -340,3 +343,14 @@ def test_two_thousand_runs_still_fit(results: Path) -> None:
     html = page_of("many", rows, tables, (oracle_table(lines), lines), [], [])
     assert len(html.encode()) < 3_000_000
     assert html.count('"label":') > 2000
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=5))
+def test_every_setting_of_a_configuration_comes_back_and_no_other(configs: list[dict[str, str]]) -> None:
+    """Also those of configurations that lack what a later one has; read as rows.js reads them."""
+    settings = Settings()
+    stored = [settings.indices(config) for config in configs]
+    for config, indices in zip(configs, stored, strict=True):
+        places = {place: indices.get(place, 0) for place in range(len(settings.names))}
+        read = {settings.names[i]: settings.values[i][at] for i, at in places.items() if at >= 0}
+        assert {name: value for name, value in read.items() if value is not None} == config

@@ -183,3 +183,13 @@ def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a complete archive"):
         read_records(tmp_path)
+
+
+@pytest.mark.parametrize(("provenance", "shown"), [({}, "unknown"), ({"processor": {"family": 25}}, "1")])
+def test_old_signatures_claim_no_number_of_references(tmp_path: Path, provenance: dict, shown: str) -> None:
+    """Records older than the signature of the scored set say one reference a text, of E2E with up to 45 as well."""
+    scores = {"bleu": {"signature": "nrefs:1|case:mixed"}, "accuracy": {"items": [1]}}
+    path = write_record(tmp_path, replace(EMPTY, provenance=provenance, scores=scores))
+    found = read_record(path).scores
+    assert found["bleu"]["signature"] == f"nrefs:{shown}|case:mixed"
+    assert found["accuracy"] == scores["accuracy"]

@@ -9,8 +9,9 @@ import pandas as pd
 
 from wordways.labels import flatten
 from wordways.record import Record, holds_records, read_records
+from wordways.report.baselines import all_rows
 from wordways.report.numbers import data_frame
-from wordways.report.rows import Row, rows_of
+from wordways.report.rows import Row
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ def load(results: str | Path) -> Frames:
     if not holds_records(Path(results)):
         raise ValueError(f"{results}: holds no cells folder")
     records, refused = read_records(Path(results))
-    rows = rows_of(records)
-    return Frames(cells_frame(records, rows), items_frame(records), timing_frame(records), data_frame(rows), refused)
+    rows = all_rows(records)
+    numbers = data_frame([row for row in rows if not row.baseline])
+    return Frames(cells_frame(records, rows), items_frame(records), timing_frame(records), numbers, refused)
 
 
 def cells_frame(records: Sequence[Record], rows: Sequence[Row]) -> pd.DataFrame:

@@ -11,8 +11,9 @@ from wordways.record import write_atomically
 from wordways.report.escape import in_label, in_latex, in_markdown, one_line
 
 Mark = Literal["best", "level"]
-IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>"}
-IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}"}
+MUTED = "muted"  # in italics, since neither Markdown nor LaTeX has grey without an extension
+IN_MARKDOWN = {"": "{}", "best": "**{}**", "level": "<u>{}</u>", MUTED: "*{}*"}
+IN_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "level": r"\underline{{{}}}", MUTED: r"\textit{{{}}}"}
 WIDE = 6  # columns beyond which font and gaps shrink
 PAGE = 100  # lines of a table that fit on a LaTeX page
 NOTE = 240  # maximal characters of a note
@@ -24,6 +25,7 @@ SUMMARY = "How these numbers were computed"
 class Table:
     """A title, cells of text, and a note on how to read them.
 
+    muted: numbers of the lines that are shown without emphasis, grey or in italics, because they do not compete.
     note: at most NOTE characters, two lines of a page.  details: how the numbers were computed, folded on a page.
     """
 
@@ -34,6 +36,7 @@ class Table:
     signature: str = ""
     details: str = ""
     marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)  # by (line, column)
+    muted: frozenset[int] = frozenset()
 
     def plain(self) -> str:
         """Aligned, for a terminal."""
@@ -45,8 +48,7 @@ class Table:
 
     def markdown(self) -> str:
         def line(cells: Sequence[str], number: int = -1) -> str:
-            forms = [IN_MARKDOWN[self.marks.get((number, column), "")] for column in range(len(cells))]
-            shown = [form.format(in_markdown(str(cell))) for form, cell in zip(forms, cells, strict=True)]
+            shown = [self.marked(IN_MARKDOWN, number, i, in_markdown(str(cell))) for i, cell in enumerate(cells)]
             return "| " + " | ".join(shown) + " |"
 
         rule = ["---", *["---:"] * (len(self.frame.columns) - 1)]
@@ -71,10 +73,7 @@ class Table:
     def latex(self) -> str:
         """A booktabs table, everything in it escaped."""
         lines = [
-            [
-                IN_LATEX[self.marks.get((number, column), "")].format(in_latex(str(cell)))
-                for column, cell in enumerate(row)
-            ]
+            [self.marked(IN_LATEX, number, column, in_latex(str(cell))) for column, cell in enumerate(row)]
             for number, row in enumerate(self.frame.to_numpy())
         ]
         heading, *body = [" & ".join(row) + r" \\" for row in [[in_head(str(c)) for c in self.frame.columns], *lines]]
@@ -99,6 +98,11 @@ class Table:
                 "",
             ]
         )
+
+    def marked(self, forms: Mapping[str, str], line: int, column: int, cell: str) -> str:
+        """An escaped cell with its mark; a muted line has no others."""
+        mark = MUTED if line in self.muted else self.marks.get((line, column), "")
+        return forms[mark].format(cell) if cell else cell
 
     def save(self, folder: Path) -> None:
         """Writes the table as Markdown, as CSV, and as LaTeX where it fits on a page."""

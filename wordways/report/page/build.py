@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -36,9 +37,10 @@ def page_of(
     oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None,
     claims: Sequence[Table],
     missing: Sequence[str],
+    baselines: Mapping[str, Sequence[Row]] = MappingProxyType({}),
 ) -> str:
-    """tables: by task, quality and speed first; oracles: the table and the lines it was made from."""
-    return render(payload(title, rows, tables, oracles, claims, missing, bibtex()))
+    """tables, baselines: by task, quality and speed first; oracles: the table and the lines it was made from."""
+    return render(payload(title, rows, tables, oracles, claims, missing, baselines, bibtex()))
 
 
 def render(payload: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from wordways.labels import flatten
 from wordways.report import derive
 from wordways.report.columns import Measure, digits_of, metrics_of, quality_columns, speed_measures
+from wordways.report.machines import device_of
 from wordways.report.oracles import lines_of
 from wordways.report.page.limits import numbers, short
 from wordways.report.rows import Row
@@ -19,21 +20,25 @@ class Settings:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.values: list[list[str]] = []
+        self.values: list[list[str | None]] = []
+        self.begun = False
 
     def indices(self, config: Mapping[str, Any]) -> dict[int, int]:
-        """From a setting's place in `names` to its value's place in `values`; -1 where the setting is absent."""
-        flat = flatten(config)
+        """From a setting's place in `names` to its value's place in `values`; -1 where the setting is absent.
+
+        A setting that the configurations before this one did not have begins with None, their value.
+        """
+        flat, before, self.begun = flatten(config), self.begun, True
         for name in flat:
             if name not in self.names:
                 self.names.append(name)
-                self.values.append([])
+                self.values.append([None] if before else [])
         found = {}
         for place, (name, known) in enumerate(zip(self.names, self.values, strict=True)):
             value = flat.get(name)
             if value is not None and value not in known:
                 known.append(value)
-            if value is None or value != known[0]:
+            if value != known[0]:
                 found[place] = -1 if value is None else known.index(value)
         return found
 
@@ -45,6 +50,17 @@ def row_entries(groups: Mapping[str, Sequence[Row]], settings: Settings) -> list
         columns, speeds = quality_columns(group), speed_measures(group)
         found += [row_entry(row, columns, speeds, settings) for row in group]
     return found
+
+
+def baseline_entries(
+    baselines: Mapping[str, Sequence[Row]], groups: Mapping[str, Sequence[Row]], settings: Settings
+) -> list[dict[str, Any]]:
+    """Trivial baselines with the quality columns of the configurations that they stand beside; nothing was timed."""
+    return [
+        row_entry(row, quality_columns(groups[task]), [], settings) | {"muted": True}
+        for task, of_task in baselines.items()
+        for row in of_task
+    ]
 
 
 def row_entry(
@@ -59,14 +75,14 @@ def row_entry(
         "label": row.label,
         "paradigm": row.paradigm,
         "task": row.task,
-        "device": f"{first.provenance['device']}, {first.provenance['threads']} threads, {first.config['dtype']}",
+        "device": f"{' and '.join(dict.fromkeys(map(device_of, row.records)))}, {first.config['dtype']}",
         "seeds": [record.config["seed"] for record in row.records],
-        "training": first.provenance["training"],
+        "training": first.provenance.get("training"),
         "q": quality_of(row, columns),
         "marks": {},
         "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
         "m": {name: found[0] for name, found in known.items() if not name.startswith("tokens_per_second")},
-        "perToken": measures["latency_per_token"],
+        "perToken": measures.get("latency_per_token"),
         "rates": {name.removeprefix(THROUGHPUT): found for name, found in known.items() if name.startswith(THROUGHPUT)},
         "lengths": [[n, *(numbers(i, 1e3) or [])] for n, i in sorted(derive.latency_by_length(first).items())],
         "config": settings.indices(first.config),

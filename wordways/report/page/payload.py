@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wordways.report.page.configurations import Settings, column_entries, row_entries, speed_headings
+from wordways.report.page.configurations import (
+    Settings,
+    baseline_entries,
+    column_entries,
+    row_entries,
+    speed_headings,
+)
 from wordways.report.page.curves import curves
 from wordways.report.page.orders import orders
 from wordways.report.page.players import players
@@ -20,9 +26,10 @@ def payload(
     oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None,
     claims: Sequence[Table],
     missing: Sequence[str],
+    baselines: Mapping[str, Sequence[Row]],
     bibtex: str,
 ) -> dict[str, Any]:
-    """tables: by task, quality and speed first; oracles: the table and the lines it was made from."""
+    """tables, baselines: by task, quality and speed first; oracles: the table and the lines it was made from."""
     groups = {task: [row for row in rows if row.task == task] for task in dict.fromkeys(row.task for row in rows)}
     rows = [row for group in groups.values() for row in group]
     settings = Settings()
@@ -30,8 +37,11 @@ def payload(
     mark(shown, tables)
     for entry, found in zip(shown, orders(rows), strict=True):
         entry["order"] = found
+    beside = baseline_entries(baselines, groups, settings)
     return {
         "title": title,
+        "devices": numbered([*shown, *beside], "device"),
+        "baselines": beside,
         "tasks": list(groups),
         "titles": {task: group[0].title for task, group in groups.items()},
         "colours": colours([row.paradigm for row in rows]),
@@ -52,10 +62,21 @@ def payload(
     }
 
 
+def numbered(entries: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    """The different values under a name; the entries then hold their numbers, since most values are the same."""
+    found = {value: number for number, value in enumerate(dict.fromkeys(entry[name] for entry in entries))}
+    for entry in entries:
+        entry[name] = found[entry[name]]
+    return list(found)
+
+
 def mark(shown: Sequence[dict[str, Any]], tables: Mapping[str, Sequence[Table]]) -> None:
-    """Marks the best configurations and those not significantly different as the quality table of their task does."""
+    """Marks the best configurations, those not significantly different, and muted ones as their quality table does."""
     for task, (quality, *_) in tables.items():
         of_task = [entry for entry in shown if entry["task"] == task]
         for (line, column), sort in quality.marks.items():
-            if sort and line < len(of_task):  # the reference's own line stands last
+            if sort and line < len(of_task):  # the lines of baselines and of the reference stand last
                 of_task[line]["marks"][str(quality.frame.columns[column])] = sort
+        for line in quality.muted:
+            if line < len(of_task):
+                of_task[line]["muted"] = True

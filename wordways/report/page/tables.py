@@ -29,6 +29,7 @@ def table_entry(table: Table) -> dict[str, Any]:
         "columns": [str(name) for name in frame.columns],
         "text": wordy,
         "rows": cells,
+        "muted": sorted(table.muted),
         "note": table.note,
         "details": table.details,
         "signature": table.signature,
@@ -57,6 +58,7 @@ def oracle_entry(oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None, rows
     names = {
         (kind(row.first().config["task"]), derive.holes(row.first(), stratum), stratum): row.task
         for row in rows
+        if row.first().trace is not None
         for stratum in row.first().groups()
     }
     tasks = [names[line["task"], line["n"], line["operation"]] for line in lines]

@@ -69,13 +69,14 @@ section("headline", "Quality and speed", {
   note: "Click a heading to sort, and again to reverse the order. Hover over a row, or focus it with Tab, for its full "
     + "configuration.",
 }, () => {
-  const columns = headlineColumns(), rows = chosen().slice();
+  const columns = headlineColumns(), rows = [...chosen(), ...baselines()];
   const by = state.sort && columns.find((column) => column.title === state.sort.title);
   if (by) sorted(rows, by);
   const shown = limited(rows, ROWS_SHOWN), heads = columns.map((column) => headingOf(column, by === column));
   const cell = (column, row) => el("td", { className: column.text ? "name" : "" }, ...column.cell(row));
+  const props = (row) => ({ tabIndex: 0, className: row.muted ? "muted" : "" });
   const body = shown.map((row) => tipped(
-    el("tr", { tabIndex: 0 }, ...columns.map((column) => cell(column, row))), () => configTip(row)));
+    el("tr", props(row), ...columns.map((column) => cell(column, row))), () => configTip(row)));
   const table = el("table", { id: "headline-table" },
     el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body));
   return [

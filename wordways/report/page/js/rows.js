@@ -3,6 +3,8 @@
 const contains = (label) => label.toLowerCase().includes(state.search.toLowerCase());
 const chosen = (rows = D.rows) => rows.filter((row) =>
   (!state.task || row.task === state.task) && (!state.device || row.device === state.device) && contains(row.label));
+// trivial baselines: only the headline table shows them, whatever the device
+const baselines = () => D.baselines.filter((row) => (!state.task || row.task === state.task) && contains(row.label));
 
 // milliseconds per token at the selected batch size: value, low, high
 function msPerToken(row) {

@@ -3,6 +3,7 @@
 // Text from records only ever becomes text nodes, never markup.
 
 const D = JSON.parse(document.getElementById("data").textContent);
+for (const row of [...D.rows, ...D.baselines]) row.device = D.devices[row.device];
 const ROWS_SHOWN = 100, MAPS_SHOWN = 40, CURVES_SHOWN = 40, POINTS_SHOWN = 400;
 const state = { task: largestTask(), batch: "1", device: "", search: "", sort: null, all: false };
 

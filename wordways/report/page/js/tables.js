@@ -6,10 +6,10 @@ function cellClass(cell, wordy) {
   const verdict = FAILED.includes(cell) || cell.endsWith("✗") ? "miss" : PASSED.includes(cell) ? "holds" : "";
   return [wordy ? "text" : "", verdict].filter(Boolean).join(" ");
 }
-function plainTable({ columns, rows, text, note, details, signature }) {
+function plainTable({ columns, rows, text, muted = [], note, details, signature }) {
   const heads = columns.map((name, i) => el("th", { scope: "col", className: text[i] ? "text" : "" }, heading(name)));
-  const lines = rows.map((cells) => el("tr", {}, ...cells.map((cell, i) =>
-    el("td", { className: cellClass(cell, text[i]) }, bdi(cell)))));
+  const lines = rows.map((cells, line) => el("tr", { className: muted.includes(line) ? "muted" : "" },
+    ...cells.map((cell, i) => el("td", { className: cellClass(cell, text[i]) }, bdi(cell)))));
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines));
   return [el("div", { className: "scroll", tabIndex: 0 }, table), ...tableNote({ note, details, signature })];
 }

@@ -1,0 +1,91 @@
+"""Records of the trivial baselines, made beside the runs of every task: rows that a trained model has to surpass."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.baselines import Baseline, baselines_of
+from wordways.record import Record, canonical, cell_id, valid_record, write_record
+from wordways.run.cell import Cell
+from wordways.run.execute import AGAIN, samples
+from wordways.run.provenance import provenance
+from wordways.run.scores import scores
+from wordways.run.shared import text_of
+from wordways.run.subject import test_set
+
+
+def add_baselines(cells: Sequence[Cell]) -> None:
+    """Writes the record of every baseline that the cells' folders lack, or that `overwrite` replaces.
+
+    A folder gets those of a task and a number of items once a run of these is finished.
+    """
+    for cell in distinct(cells):
+        for baseline in baselines_of(cell.task):
+            config = config_of(cell, baseline)
+            known = valid_record(Path(cell.run.results), cell_id(config))
+            if known is None or known.status in AGAIN[cell.run.overwrite]:
+                write_record(Path(cell.run.results), baseline_record(cell, baseline))
+
+
+def distinct(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """The first finished cell of each results folder, task and number of items."""
+    found = set()
+    for cell in cells:
+        key = (cell.run.results, canonical(cell.identified_task), cell.measure.items)
+        if key not in found and is_finished(cell):
+            found.add(key)
+            yield cell
+
+
+def is_finished(cell: Cell) -> bool:
+    record = valid_record(Path(cell.run.results), *cell.names)
+    return record is not None and record.status == "ok"
+
+
+def baseline_record(cell: Cell, baseline: Baseline) -> Record:
+    """The record of a baseline on the cell's test items; a failure is recorded with its traceback, as of a run."""
+    config = config_of(cell, baseline)
+    blank = Record(
+        cell=cell_id(config), status="failed", reason="", config=config, provenance=provenance(torch.device("cpu")),
+        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+    )  # fmt: skip
+    try:
+        return scored(cell, baseline, blank)
+    except Exception:
+        return replace(blank, reason=traceback.format_exc())
+
+
+def scored(cell: Cell, baseline: Baseline, blank: Record) -> Record:
+    text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
+    examples, _ = test_set(text.task, text, cell.measure.items)
+    texts = baseline.texts(text.task, examples)
+    return replace(
+        blank,
+        status="ok",
+        scores=scores(text.task, examples, texts),
+        item_ids=[example.id for example in examples],
+        strata={example.id: example.stratum for example in examples},
+        instances={example.id: example.instance for example in examples if example.instance},
+        samples=samples(text.task, examples, texts),
+    )
+
+
+def config_of(cell: Cell, baseline: Baseline) -> dict[str, Any]:
+    """A baseline has no backbone, no training and no seed, so that these are empty and 0."""
+    return {
+        "preset": baseline.name,
+        "experiment": cell.experiment,
+        "title": {**cell.title, "paradigm": baseline.title},
+        "paradigm": {"_target_": f"tasks.{type(baseline).__name__}"},
+        "task": cell.identified_task,
+        "backbone": {},
+        "train": {},
+        "seed": 0,
+        "measure": {"items": cell.measure.items},
+        "device": "cpu",
+        "dtype": "float32",
+    }
