@@ -1,6 +1,6 @@
 """Refreshes what the documentation takes from code and from reports: `python docs/generate.py [PAGE ...]`.
 
-<!-- generated: tasks -->                        a table made from code, by the function of that name in TABLES
+<!-- generated: tasks -->                        a table from code or records, by the function of that name in TABLES
 <!-- table: results/oracle/report/x.md -->       a table of a report, copied
 <!-- end -->
 """
@@ -26,7 +26,10 @@ from wordways import CONF
 from wordways.compose import choices_of, presets_by_paradigm
 from wordways.labels import spoken
 from wordways.names import kind
+from wordways.record import read_records
+from wordways.report.equivalence import FAILS, HOLDS, equivalence_lines
 from wordways.report.escape import in_markdown
+from wordways.report.oracles import oracle_lines
 from wordways.settings import build, locate
 
 ROOT = CONF.parent
@@ -106,7 +109,64 @@ def presets_table() -> str:
     return markdown(["paradigm", "`paradigm=`", "label in tables and figures"], lines)
 
 
-TABLES = {"tasks": tasks_table, "metrics": metrics_table, "presets": presets_table}
+@lru_cache(maxsize=1)
+def checks_table() -> str:
+    """A line for each committed folder with checks: how many of the decoders' and of the learners' checks pass."""
+    lines, total = [], [0] * 5
+    for folder, (harness, learner) in checks().items():
+        verdicts = [line["verdict"] for line in harness]
+        counts = [verdicts.count(HOLDS), verdicts.count(FAILS), len(harness)]
+        counts += [sum(line["holds"] for line in learner), len(learner)]
+        total = [a + b for a, b in zip(total, counts, strict=True)]
+        lines += [[f"`{folder}`", *spelt(counts)]] if harness or learner else []
+    heads = ["folder", "harness: equivalences hold", "fail", "too few items", "learner: values within tolerance"]
+    return markdown(heads, [*lines, ["all", *spelt(total)]])
+
+
+@lru_cache(maxsize=1)
+def misses_table() -> str:
+    """A line for each committed folder, task and measure of which a run missed the analytic value."""
+    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for folder, (_, learner) in checks().items():
+        for line in learner:
+            found.setdefault((folder, f"{line['task']}, n = {line['n']}", line["measure"]), []).append(line)
+    lines = []
+    for (folder, task, measure), tried in found.items():
+        missed = [line for line in tried if not line["holds"]]
+        if missed:
+            asked = joined(f"{line['theory']:.3g} ± {line['tolerance']:g}" for line in missed)
+            ends = dict.fromkeys(f"{end(line['measured'] for line in missed):.3f}" for end in (min, max))
+            presets = joined(f"`{line['preset']}`" for line in missed)
+            strata = joined(in_cell(line["operation"]) for line in missed)
+            counted = f"{len(missed)} of {len(tried)}"
+            lines.append([f"`{folder}`", task, strata, presets, f"`{measure}`", asked, " to ".join(ends), counted])
+    heads = ["folder", "task", "strata", "`paradigm=`", "measure", "analytic value", "measured", "missed"]
+    return markdown(heads, lines)
+
+
+def spelt(counts: Sequence[int]) -> list[str]:
+    """Cells of the table of checks: of the harness those that hold, fail and are undecided; of the learner one."""
+    holds, fails, harness, within, learner = counts
+    decided = [f"{holds} of {harness}", f"{fails}", f"{harness - holds - fails}"] if harness else ["–"] * 3
+    return [*decided, f"{within:,} of {learner:,}" if learner else "–"]
+
+
+@lru_cache(maxsize=1)
+def checks() -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Of every committed results folder, by its path under results/: its checks of decoders, then of learners."""
+    kept = re.findall(r"^!results/(\w+)/$", (ROOT / ".gitignore").read_text(), re.M)
+    folders = sorted(path.parent for top in kept for path in (ROOT / "results" / top).rglob("config.yaml"))
+    records = {folder.relative_to(ROOT / "results").as_posix(): read_records(folder)[0] for folder in folders}
+    return {name: (equivalence_lines(found), oracle_lines(found)) for name, found in records.items()}
+
+
+TABLES = {
+    "tasks": tasks_table,
+    "metrics": metrics_table,
+    "presets": presets_table,
+    "checks": checks_table,
+    "misses": misses_table,
+}
 
 
 def tasks() -> dict[str, dict[str, Any]]:

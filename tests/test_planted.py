@@ -1,4 +1,7 @@
-"""Decoders and likelihoods with the true law land on theory, and with a planted fault they do not."""
+"""Decoders and likelihoods with the true law land on theory, and with a planted fault they do not.
+
+With a wrong law they miss theory, which is the learner's failure, and still agree with one another.
+"""
 
 import itertools
 from collections import deque
@@ -17,6 +20,7 @@ from paradigms.diffusion import Diffusion
 from paradigms.trunk.attention import everywhere
 from tasks.base import Example, Setting
 from tasks.list_operations import ListOperations
+from wordways.report.equivalence import FAILS, HOLDS, difference, verdict
 from wordways.run.noise import SeededNoise
 from wordways.run.text import Text, build_text
 from wordways.settings import build
@@ -33,9 +37,9 @@ def text_of(task: ListOperations, tmp_path: Any = None) -> Text:
     return build_text(task, tmp_path)
 
 
-def perfect(preset: str, text: Text, *overrides: str) -> Paradigm:
+def perfect(preset: str, text: Text, *overrides: str, law: type[Perfect] = Perfect) -> Paradigm:
     node = paradigm_node(f"paradigm={preset}", *overrides)
-    backbone: Any = Perfect(text, shifted=preset == "autoregressive")
+    backbone: Any = law(text, shifted=preset == "autoregressive")
     return build(node, "paradigm", vocabulary=text.vocabulary, backbone=backbone)
 
 
@@ -44,14 +48,18 @@ def examples(task: ListOperations, operation: str, count: int) -> list[Example]:
 
 
 def accuracy(paradigm: Paradigm, text: Text, operation: str, noise: type = SeededNoise) -> float:
-    task, right = text.task, 0.0
+    return sum(right_texts(paradigm, text, operation, noise)) / ITEMS
+
+
+def right_texts(paradigm: Paradigm, text: Text, operation: str, noise: type = SeededNoise) -> list[float]:
+    task, right = text.task, []
     asked = examples(task, operation, ITEMS)  # type: ignore[arg-type]
     canvas = text.blank(text.encode(asked), "eos")
     with torch.inference_mode():
         ids_BL = deque(paradigm.decode(canvas, noise(0, [e.id for e in asked], CPU)), maxlen=1).pop()
     for example, ids_L, holes_L in zip(asked, ids_BL, canvas.holes_BL, strict=True):
-        right += cast(float, task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"])
-    return right / ITEMS
+        right.append(cast(float, task.score(example, text.read(text.useful(ids_L, holes_L)))["accuracy"]))
+    return right
 
 
 def nats(paradigm: Paradigm, text: Text, operation: str) -> float:
@@ -129,6 +137,41 @@ def test_likelihoods_that_know_the_law_land_on_theory(preset: str, kind: str, qu
     for operation in OPERATIONS:
         setting = Setting("nats_per_token", operation, quotas, None, 1.0, kind)
         assert holds(nats(perfect(preset, text), text, operation), text.task, setting)  # type: ignore[arg-type]
+
+
+class Poor(Perfect):
+    """A learner that stopped early: of every token's probability, a tenth is spread over the whole vocabulary."""
+
+    def law(self, prompt: Sequence[str], seen: Sequence[tuple[int, str]], hole: int) -> Tensor:
+        return (0.9 * super().law(prompt, seen, hole).softmax(-1) + 0.1 / self.text.vocabulary.size).log()
+
+
+def agreement(decoder: Paradigm, scorer: Paradigm, text: Text, operation: str, known: int = 100) -> str:
+    """The verdict on a decoder's accuracy beside the probabilities that the scorer gives to references."""
+    right, asked = right_texts(decoder, text, operation), examples(text.task, operation, known)  # type: ignore[arg-type]
+    canvas = text.truth(text.encode(asked), [False] * len(asked))
+    with torch.inference_mode():
+        law = scorer.log_likelihood(canvas, SeededNoise(0, [e.id for e in asked], CPU))
+    log_p_B = law.nats_B if law.exact_B is None else law.exact_B
+    law_nats = [cast(float, text.task.nats(example, example.target)) for example in asked]
+    ratios = (log_p_B + torch.tensor(law_nats)).exp().tolist()
+    found = difference(right, ratios)
+    answers = float(torch.tensor(law_nats).exp().max())
+    line = {"low": found.low, "high": found.high, "difference": found.value, "likelihood_items": known}
+    return verdict({**line, "answers": answers, "margin": min(0.05, sum(ratios) / len(ratios) / 2)}, found.p)
+
+
+ALIKE = {"autoregressive": (1,) * 4, "parallel": (4,), "diffusion_k1": (1,) * 4, "diffusion_k2": (2, 2)}
+
+
+@pytest.mark.parametrize("preset", [*ALIKE, "diffusion_left_to_right"])
+def test_a_poor_learner_misses_theory_and_the_harness_agrees_with_itself(preset: str) -> None:
+    text = text_of(task_of())
+    poor = perfect(preset, text, law=Poor)
+    assert {agreement(poor, poor, text, operation) for operation in ("copy", "shuffle")} == {HOLDS}
+    quotas, order = ALIKE.get(preset, (1,) * 4), "random" if preset in ("diffusion_k1", "diffusion_k2") else None
+    setting = Setting("accuracy", "copy", quotas, order, 1.0, "exact")
+    assert not holds(accuracy(poor, text, "copy"), text.task, setting)  # type: ignore[arg-type]
 
 
 # planted faults: each must be caught by the check above that everything sound passes
@@ -216,3 +259,19 @@ def test_float32_noise_is_caught() -> None:
 
     assert sound(SeededNoise(0, ["a"], CPU))
     assert not sound(Float32Noise(0, ["a"], CPU))
+
+
+def test_a_decoder_that_is_too_sure_is_caught() -> None:
+    """Its texts are better than the model's own probabilities allow, which no accuracy alone would give away."""
+    text = text_of(task_of())
+    poor = perfect("autoregressive", text, law=Poor)
+    sharp = perfect("autoregressive", text, "paradigm.decoder.temperature=0.5", law=Poor)
+    assert agreement(sharp, poor, text, "copy") == FAILS
+
+
+@pytest.mark.parametrize("law", [Perfect, Poor])
+def test_the_likelihood_of_another_number_of_positions_per_pass_is_caught(law: type[Perfect]) -> None:
+    text = text_of(task_of())
+    one, two = (perfect(preset, text, law=law) for preset in ("diffusion_k1", "diffusion_k2"))
+    assert agreement(two, one, text, "shuffle") == FAILS
+    assert agreement(two, two, text, "shuffle") != FAILS

@@ -51,10 +51,10 @@ def lines_of(record: Record) -> list[dict[str, Any]]:
 
 def judged(record: Record) -> Iterator[dict[str, Any]]:
     decoder = decoder_of(record)
-    if "teacher" in record.config["train"]:
-        return  # analytic values are those of the data distribution
     if record.likelihood is None or any(decoder.get(name, value) != value for name, value in OWN_LAW.items()):
         return
+    if "teacher" in record.config["train"]:
+        return  # analytic values are those of the data distribution
     if decoder.get("cache") in APPROXIMATE or any(decoder.get(name) is not None for name in ADAPTIVE):
         return
     if "_target_" in decoder and "order" not in decoder:
@@ -70,10 +70,10 @@ def gap_lines(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     """Checks on the likelihood gap between single-pass and one-by-one decoding, for models trained alike."""
     twins: dict[str, list[Record]] = {}
     for record in records:
+        if record.likelihood is None or record.likelihood["kind"] != "exact" or "teacher" in record.config["train"]:
+            continue
         alike = {name: record.config[name] for name in ("task", "backbone", "train", "seed", "device", "dtype")}
-        of_data = "teacher" not in record.config["train"]
-        if of_data and record.likelihood is not None and record.likelihood["kind"] == "exact":
-            twins.setdefault(canonical(alike), []).append(record)
+        twins.setdefault(canonical(alike), []).append(record)
     for group in twins.values():
         for stratum in dict.fromkeys(stratum for record in group for stratum in lost_bits(record)):
             written = [(record, quotas(record, stratum) or ()) for record in group]
@@ -127,7 +127,7 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
 def lost_bits(record: Record) -> dict[str, float]:
     """Conditional total correlation (bits) lost by factorised sampling, of every stratum for which it is known."""
     found = {}
-    for stratum in record.groups():
+    for stratum in record.groups() if record.trace is not None else []:
         at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
         theory = theory_of(canonical(record.config["task"]), at_once)
         if theory is not None:
