@@ -2,21 +2,28 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from conftest import CPU, cell
 from test_real_text import MADE, SMALLER
+from test_record import EMPTY
 
 from paradigms.base import Paradigm
 from tasks.base import Example
 from tasks.metrics.judged import JUDGED
+from wordways import CONF
+from wordways.__main__ import main
 from wordways.record import Record
-from wordways.report import derive
+from wordways.report import derive, judges
 from wordways.report.build import write_report
+from wordways.report.rows import Row
 from wordways.run.cell import Cell
+from wordways.run.check import judged_by_itself
 from wordways.run.execute import run_cell
 from wordways.run.judge import SEAM, Judge
 from wordways.run.shared import text_of
@@ -27,6 +34,8 @@ BRIEF = (
     "backbone=nano", "train.steps=4", "train.batch=8", "measure.items=4", "measure.batches=[1]", "measure.timed=1",
     "measure.lengths=[]", "measure.repeats=2", "measure.likelihood_items=2", "progress=false",
 )  # fmt: skip
+SEEDS = [line for path in CONF.rglob("*.yaml") for line in re.findall(r"^ +seed: ([\d,]+)$", path.read_text(), re.M)
+         if path.name != "windows.yaml"]  # fmt: skip
 EXAMPLES = [
     Example("one", "The old dog", "slept by the warm fire", "all day ."),
     Example("two", "Nobody had seen", "a grey cat", "as wet as that before . She sat down"),
@@ -148,14 +157,65 @@ def test_every_row_is_judged_by_the_same_judge(task: str, tmp_path: Path, undraw
     assert "judge:Autoregressive on Continuation" in table.read_text()
 
 
-def test_judge_is_a_training_that_rows_share(tmp_path: Path) -> None:
-    row, other = real(tmp_path, "continuation"), real(tmp_path, "continuation", "seed=1")
+AS_BEFORE = ("~measure.judge.backbone", "~measure.judge.seed")  # the row's backbone and seed 0
+
+
+def test_a_judge_is_the_same_for_all_rows_and_none_of_them(tmp_path: Path) -> None:
+    row, other = real(tmp_path, "continuation"), real(tmp_path, "continuation", "seed=1", "backbone=micro")
     infilling = real(tmp_path, "infilling", "task.data=" + str(tmp_path / "continuation-data"), preset="parallel")
     assert row.judge is not None
     assert other.judge is not None
     assert infilling.judge is not None
-    assert row.judge.training_key == row.training_key == other.judge.training_key != other.training_key
+    assert row.judge.training_key == other.judge.training_key
+    assert row.judge.training_key not in {row.training_key, other.training_key, infilling.training_key}
+    assert row.judge.run.seed not in {int(seed) for line in SEEDS for seed in re.findall(r"\d+", line)}
+    backbones = [yaml.safe_load(path.read_text()) for path in (CONF / "backbone").glob("*.yaml")]
+    assert row.judge.nodes["backbone"] not in backbones, "a size of its own"
     assert infilling.judge.nodes["task"]["given"] == 32, "whatever the task asks for"
+
+
+def test_its_seed_and_size_are_part_of_a_cell(tmp_path: Path) -> None:
+    row = real(tmp_path, "continuation")
+    named = row.config["measure"]["judge"]
+    assert named.keys() == {"paradigm", "task", "backbone", "seed"}
+    assert row.id != real(tmp_path, "continuation", "measure.judge.seed=1001").id
+    assert row.id != real(tmp_path, "continuation", "measure.judge.backbone.layers=3").id
+    before = real(tmp_path, "continuation", *AS_BEFORE)
+    assert before.config["measure"]["judge"] == {name: named[name] for name in ("paradigm", "task")}
+
+
+def test_a_judge_that_is_the_row_is_composed_but_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row, other = (real(tmp_path, "continuation", *AS_BEFORE, f"seed={seed}") for seed in (0, 1))
+    assert row.judge is not None
+    assert row.judge.training_key == row.training_key, "records of such runs exist"
+    assert judged_by_itself(row) == (
+        "measure.judge.seed=0: is the training of autoregressive_prefix; a judge has another seed or size"
+    )
+    assert judged_by_itself(other) == judged_by_itself(real(tmp_path, "continuation")) == ""
+    places = [f"{name}={tmp_path / name}" for name in ("results", "checkpoints")]
+    data = f"task.data={tmp_path / 'continuation-data'}"
+    asked = ["paradigm=autoregressive_prefix", "task=continuation", *SMALLER["continuation"], *BRIEF, data, *places]
+    monkeypatch.setattr("sys.argv", ["wordways", *asked, *AS_BEFORE])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == f"wordways: {judged_by_itself(row)}\n"
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_report_names_the_judge_and_the_row_that_is_judged_by_itself() -> None:
+    def row(label: str, training: str, signature: str) -> Row:
+        scores = {"generative_perplexity": {"signature": signature}, "bleu": {"signature": "nrefs:1|tok:13a"}}
+        return Row(label, "p", "t", [replace(EMPTY, scores=scores, provenance={"training": training})])
+
+    signature = "judge:Autoregressive on Continuation|seed:7|params:1200|training:abc"
+    rows = [row("AR", "abc", signature), row("parallel", "def", signature)]
+    assert judges.judge_named(rows) == "Judge LM: Autoregressive on Continuation, seed 7, 1,200 parameters."
+    assert judges.judged_by_itself(rows) == "The judge LM is the model of AR, which is thus judged by itself."
+    assert judges.judged_by_itself(rows[1:]) == ""
+    bare = [Row("AR", "p", "t", [replace(EMPTY, scores={"accuracy": {"items": []}})])]
+    assert judges.judge_named(bare) == judges.judged_by_itself(bare) == "", "without a judge"
 
 
 def test_where_data_lie_is_no_part_of_a_cell(tmp_path: Path) -> None:
@@ -165,8 +225,15 @@ def test_where_data_lie_is_no_part_of_a_cell(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_of_a_judge_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"^measure\.judge\.seed=3: no such setting; a judge has paradigm, task$"):
-        real(tmp_path, "continuation", "+measure.judge.seed=3")
+    known = "backbone, paradigm, seed, task"
+    with pytest.raises(SettingError, match=rf"^measure\.judge\.steps=3: no such setting; a judge has {known}$"):
+        real(tmp_path, "continuation", "+measure.judge.steps=3")
+    with pytest.raises(SettingError, match=r"^measure\.judge\.seed=-1: must be at least 0$"):
+        real(tmp_path, "continuation", "measure.judge.seed=-1")
+    with pytest.raises(SettingError, match=r"^measure\.judge\.seed=one: "):
+        real(tmp_path, "continuation", "measure.judge.seed=one")
+    with pytest.raises(SettingError, match=r"^measure\.judge\.backbone\.layers=few: "):
+        real(tmp_path, "continuation", "measure.judge.backbone.layers=few")
     with pytest.raises(SettingError, match=r"^measure\.judge\.task\.given=0"):
         real(tmp_path, "continuation", "measure.judge.task.given=0")
     with pytest.raises(SettingError, match=r"^measure\.judge\.paradigm\.prompt=sideways"):

@@ -1,6 +1,7 @@
 """Metrics are the reference libraries' where there are any, their formulas where not, item by item and pooled."""
 
 from collections import Counter
+from itertools import zip_longest
 
 import pytest
 import sacrebleu
@@ -188,12 +189,41 @@ def test_a_demand_is_a_slot_with_its_value() -> None:
     assert len(SAYINGS) == 6
 
 
+def theirs(name: str, texts: list[str], references: list[list[str]]) -> str:
+    """The signature that sacrebleu gives after scoring the set, one list of references for each text."""
+    metric = {"bleu": sacrebleu.BLEU, "length_ratio": sacrebleu.BLEU, "chrf": sacrebleu.CHRF}[name]()
+    metric.corpus_score(texts, list(zip_longest(*references)))
+    return str(metric.get_signature())
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf", "length_ratio"])
+@given(st.lists(SEVERAL, min_size=1, max_size=6), st.booleans())
+@often
+def test_signatures_are_those_of_the_set_that_was_scored(name: str, references: list[list[str]], equal: bool) -> None:
+    if equal:
+        references = [(known * 4)[:3] for known in references]
+    signature = METRICS[name].signature(references)
+    assert signature == theirs(name, ["a cat"] * len(references), references)
+    numbers = {len(known) for known in references}
+    assert signature.startswith(f"nrefs:{'var' if len(numbers) > 1 else numbers.pop()}|")
+
+
+def test_the_signature_of_self_bleu_names_the_other_texts_as_references() -> None:
+    found = METRICS["self_bleu"].signature([["a"], ["b", "c"]])
+    alone = sacrebleu.BLEU(effective_order=True)
+    alone.sentence_score("a", ["b", "c"])
+    assert found == str(alone.get_signature()).replace("nrefs:2", "nrefs:others")
+
+
 def test_through_the_evaluate_interface_with_signature() -> None:
     texts, references = ["the cat sat on the mat .", "a dog"], [["the cat sat on a mat ."], ["a dog"]]
     result = as_evaluate(METRICS["bleu"]).compute(predictions=texts, references=references)
     assert abs(result["bleu"] - sacrebleu.corpus_bleu(texts, [[r[0] for r in references]]).score) < 1e-9
+    assert "nrefs:1|" in result["signature"]
     assert "tok:13a" in result["signature"]
     assert f"version:{sacrebleu.__version__}" in result["signature"]
+    more = as_evaluate(METRICS["bleu"]).compute(predictions=texts, references=[references[0] * 2, references[1]])
+    assert "nrefs:var|" in more["signature"], "as many references as each text has"
     assert as_evaluate(METRICS["accuracy"]).compute(predictions=texts, references=references)["accuracy"] == 0.5
 
 
@@ -202,8 +232,6 @@ def test_every_metric_goes_through_evaluate(name: str) -> None:
     metric, texts = METRICS[name], ["The Eagle is a pub", "", "a pub a pub a pub"]
     references = [["name[The Eagle]"], ["eatType[pub]", "name[x]"], ["a[pub]"]]
     found = as_evaluate(metric).compute(predictions=texts, references=references)
-    rows = metric.rows(texts, references)
-    assert found == {
-        name: metric.value([sum(column) for column in zip(*rows, strict=True)]), "signature": metric.signature()
-    }  # fmt: skip
+    sums = [sum(column) for column in zip(*metric.rows(texts, references), strict=True)]
+    assert found == {name: metric.value(sums), "signature": metric.signature(references)}
     assert metric.__doc__

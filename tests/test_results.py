@@ -1,7 +1,9 @@
-"""What is kept in results/ can be made again: each command still asks for the cells that it made."""
+"""What is kept in results/ can be made again: by a commit of this history, and by a command that asks for its cells."""
 
 import re
 import shlex
+import subprocess
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import yaml
 from conftest import ROOT, SHARED, one_of_each_task
 
 from wordways.compose import compose_cells
-from wordways.record import read_records
+from wordways.record import cell_id, read_records
 
 KEPT = re.findall(r"^!(results/\w+)/$", (ROOT / ".gitignore").read_text(), re.M)
 FOLDERS = sorted(path.parent.relative_to(ROOT).as_posix() for top in KEPT for path in (ROOT / top).rglob("config.yaml"))
@@ -23,7 +25,33 @@ def entries(folder: str) -> list[dict[str, Any]]:
 def test_every_record_is_of_a_command(folder: str) -> None:
     records, refused = read_records(ROOT / folder)
     assert not refused
-    assert {record.cell for record in records} <= {cell for entry in entries(folder) for cell in entry["cells"]}
+    made = {record.cell for record in records if not record.is_baseline}  # those come with the cells of their task
+    assert made <= {cell for entry in entries(folder) for cell in entry["cells"]}
+
+
+@lru_cache(maxsize=1)
+def history() -> frozenset[str]:
+    """Every commit that leads to this one; empty without git or where the clone has only the latest."""
+    shallow = git("rev-parse", "--is-shallow-repository")
+    return frozenset(git("rev-list", "HEAD").split()) if shallow.strip() == "false" else frozenset()
+
+
+def git(*command: str) -> str:
+    try:
+        return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True).stdout
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_record_is_of_a_commit(folder: str) -> None:
+    """Nothing that no commit holds decided a kept number, and no setting was changed after a run."""
+    records, _ = read_records(ROOT / folder)
+    uncommitted = [r.cell for r in records if r.provenance["dirty"] is not False or r.provenance["commit"] is None]
+    assert not uncommitted, f"{len(uncommitted)} of {len(records)} records come from uncommitted changes"
+    assert [r.cell for r in records] == [cell_id(r.config) for r in records]
+    if history():
+        assert {r.provenance["commit"] for r in records} <= history()
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow, id="whole")])

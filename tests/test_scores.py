@@ -74,6 +74,11 @@ def test_signatures_are_kept_wherever_there_are_any() -> None:
     assert "simplemma" in FOUND["coverage"]["signature"]
     assert FOUND["distinct_2"]["signature"] == ""
     assert "signature" not in FOUND["unigram_entropy"]
+    several = [replace(example, references=(example.target, "x")[: 1 + place % 2])
+               for place, example in enumerate(EXAMPLES)]  # fmt: skip
+    again = scores(Judged([]), several, [text for text, _, _ in SAID])
+    for found, number in ((FOUND, "1"), (again, "var")):
+        assert found["length_ratio"]["signature"].startswith(f"nrefs:{number}|"), "of the references that were scored"
 
 
 def test_the_table_has_the_references_row_and_a_dash_for_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,25 +86,18 @@ def test_the_table_has_the_references_row_and_a_dash_for_what_is_not_there(monke
     record = replace(RECORD, strata=dict.fromkeys(RECORD.item_ids, ""))
     table = quality.table([Row("ours", "parallel", "sentences", [record])])
     assert list(table.frame[""]) == ["ours", "reference"]
-    assert list(table.frame["rouge_l"]) == ["0.333 ±0.365", "–"]
+    assert list(table.frame["rouge_l"]) == ["0.333 (0.022–0.917)", "–"]
     assert str(table.frame["distinct_2"].iloc[1]).startswith("0.714")
     assert "rouge_l: rouge-score" in table.details
 
 
 def test_contrasts_are_over_items_that_both_have_a_value_for() -> None:
-    entry = {"unit": "share", "higher_is_better": True}
-    pair = ([None, 0.5, 0.5, 0.5], [0.25, 0.25, 0.25, None])
-    rows = [
-        Row(
-            "",
-            "",
-            "",
-            [replace(RECORD, scores={"rouge_l": entry | {"items": items}}, strata=dict.fromkeys("0123", "x"))],
-        )
-        for items in pair
-    ]
-    contrast = contrast_of(rows[0], rows[1], "rouge_l", "x")
+    def row(items: list[float | None]) -> Row:
+        found = {"rouge_l": {"unit": "share", "higher_is_better": True, "items": items}}
+        return Row("", "", "", [replace(RECORD, scores=found, strata=dict.fromkeys("0123", "x"))])
+
+    first = row([None, 0.5, 0.5, 0.5])
+    contrast = contrast_of(first, row([0.25, 0.25, 0.25, None]), "rouge_l", "x")
     assert contrast is not None
     assert (contrast.difference.value, contrast.difference.n) == (-0.25, 2)
-    rows[1].records[0].scores["rouge_l"]["items"][:] = [None] * 4
-    assert contrast_of(rows[0], rows[1], "rouge_l", "x") is None
+    assert contrast_of(first, row([None] * 4), "rouge_l", "x") is None

@@ -12,6 +12,7 @@ from test_record import EMPTY
 from wordways.record import read_records
 from wordways.report.rows import Row, rows_of
 from wordways.report.stats import Interval
+from wordways.report.tables.tradeoffs import shown
 from wordways.report.tables.tradeoffs import table as tradeoff_table
 from wordways.report.tradeoffs import Point, hypervolume, latency_at, quality_within, unbeaten
 
@@ -50,6 +51,37 @@ def test_the_area_is_quality_times_decades() -> None:
     assert found.high == pytest.approx(0.5 * 1 + 0.9 * math.log10(10 / 0.9))
     assert hypervolume([point("late", 20.0, 1.0)], 10.0) is None
     assert hypervolume([point("wrong", 1.0, 0.0)], 10.0) is None
+
+
+def test_a_quality_below_the_resolution_is_none() -> None:
+    faint = [point("faint", 0.5, 1e-94), point("late", 20.0, 0.9)]
+    assert hypervolume(faint, 10.0, 0.05) is None, "no value rather than one in powers of ten"
+    one, more = hypervolume(POINTS, 10.0, 0.05), hypervolume([*POINTS, *faint], 10.0, 0.05)
+    assert one is not None
+    assert more is not None
+    assert more.value == one.value
+
+
+def test_latencies_whose_intervals_reach_zero_leave_no_infinite_area() -> None:
+    row, time, quality = POINTS[2]
+    loose = (row, replace(time, low=-0.3), quality)
+    found = hypervolume([loose], 10.0)
+    assert found is not None
+    assert not found.known()
+    assert found.value == pytest.approx(0.86 * math.log10(10 / 0.5))
+    assert shown(found, None, "{:.2f}".format) == f"{found.value:.2f}", "no interval is printed"
+    latency, _ = latency_at([loose], 0.8)
+    assert latency is not None
+    assert latency.low == 0, "no time is negative"
+
+
+def test_nothing_is_known_of_what_has_no_interval() -> None:
+    row, time, quality = POINTS[0]
+    few = (row, replace(time, method="none"), quality)
+    found, _ = latency_at([few, POINTS[2]], 0.8)
+    assert found is not None
+    assert (found.value, found.known()) == (0.5, False), "the minimum's ends depend on both"
+    assert latency_at([(row, time, replace(quality, method="none"))], 0.8) == (None, None), "its lower end is unknown"
 
 
 @given(

@@ -26,6 +26,6 @@ def as_evaluate(metric: Metric) -> Any:
         def _compute(self, *, predictions: Any = None, references: Any = None, **_: Any) -> dict[str, Any]:
             rows = metric.rows(predictions, references)
             sums = [sum(column) for column in zip(*rows, strict=True)]
-            return {metric.name: metric.value(sums), "signature": metric.signature()}
+            return {metric.name: metric.value(sums), "signature": metric.signature(references)}
 
     return Adapter()

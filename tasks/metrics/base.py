@@ -32,6 +32,9 @@ class Metric(ABC):
     of_sets: ClassVar[bool] = False
     """True where a text's value depends on the other texts of its set."""
 
+    signed: ClassVar[bool] = False
+    """True where a share may be negative, as a difference of two shares."""
+
     sample: ClassVar[tuple[str, tuple[str, ...]]] = ("a dog runs over the bridge", ("a dog runs over the bridge",))
     """A text, and the references (or demands) that it matches in full: the contract tests start from it."""
 
@@ -52,8 +55,11 @@ class Metric(ABC):
         """The value of a set of texts, from the sums of their statistics."""
 
     @abstractmethod
-    def signature(self) -> str:
-        """The versions and options that pin the computation; empty where the formula defines it."""
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
+        """The versions and options that pin the computation on a set of texts; empty where the formula defines it.
+
+        references: the references (or demands) of every text that was scored.
+        """
 
 
 class ByItem(Metric):
@@ -77,7 +83,7 @@ class Mean(ByItem):
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
-    def signature(self) -> str:
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
         return ""
 
 

@@ -27,7 +27,7 @@ class Coverage(Mean):
         found = [not said.isdisjoint(forms(concept.lower())) for concept in references]
         return sum(found) / len(found) if found else None
 
-    def signature(self) -> str:
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
         return f"simplemma:{version('simplemma')}|porter, nltk:{version('nltk')}"
 
 

@@ -1,6 +1,7 @@
 """How much the texts of a set differ from each other, and the words of a text among themselves."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
@@ -37,7 +38,7 @@ class Distinct1(BySet):
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
-    def signature(self) -> str:
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
         return ""
 
 
@@ -88,8 +89,9 @@ class SelfBleu(BySet):
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
-    def signature(self) -> str:
-        return signature_of(BLEU(effective_order=True))
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
+        """As sacrebleu would say it, but for the number of references, which is that of a set's other texts."""
+        return re.sub("^nrefs:1", "nrefs:others", signature_of(BLEU(effective_order=True), [["a"]]))
 
 
 class UnigramEntropy(Mean):

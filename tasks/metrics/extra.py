@@ -3,6 +3,8 @@
 They are computed by their own code over whole sets of texts, so that most give one number without an interval.
 """
 
+import hashlib
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 
@@ -106,11 +109,12 @@ def extra_scores(
         found = metric.compute(predictions=[texts[i] for i in chosen], references=shown, **named)
         return found if isinstance(found, Mapping) else vars(found)
 
+    how = f"refs:{'all' if many else 'first'}|script:{script(metric)}|evaluate:{version('evaluate')}"
     entry = {
         "unit": known.unit if known else "",
         "higher_is_better": True if known else None,
         "loaded": asked,
-        "signature": f"{asked}|evaluate:{version('evaluate')}",
+        "signature": f"{asked}|{how}",
     }
     if known and known.by_item:
         found = compute(range(len(texts)))
@@ -126,6 +130,11 @@ def extra_scores(
         for key, value in whole.items()
         if known is None or key == name
     }
+
+
+def script(metric: Any) -> str:
+    """Eight digits of the hash of the code that computes a metric: a name on the hub may stand for other code later."""
+    return hashlib.sha256(Path(inspect.getfile(type(metric))).read_bytes()).hexdigest()[:8]
 
 
 def settings_of(name: str, language: str) -> dict[str, Any]:

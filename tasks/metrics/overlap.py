@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import zip_longest
 
 from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics.bleu import BLEU
@@ -33,8 +34,8 @@ class Bleu(ByItem):
         counts = [int(count) for count in sums]
         return BLEU.compute_bleu(counts[2:6], counts[6:], counts[0], counts[1], smooth_method="exp").score
 
-    def signature(self) -> str:
-        return signature_of(BLEU())
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
+        return signature_of(BLEU(), references)
 
 
 class Chrf(ByItem):
@@ -55,8 +56,8 @@ class Chrf(ByItem):
     def value(self, sums: Sequence[float]) -> float | None:
         return CHRF()._compute_f_score([int(count) for count in sums])
 
-    def signature(self) -> str:
-        return signature_of(CHRF())
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
+        return signature_of(CHRF(), references)
 
 
 class LengthRatio(ByItem):
@@ -76,8 +77,8 @@ class LengthRatio(ByItem):
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
-    def signature(self) -> str:
-        return ""
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
+        return Bleu().signature(references)
 
 
 class RougeL(Mean):
@@ -97,7 +98,7 @@ class RougeL(Mean):
             return None
         return RougeScorer(["rougeL"]).score_multi(list(references), text)["rougeL"].fmeasure
 
-    def signature(self) -> str:
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
         return f"rouge-score:{version('rouge-score')}|stem:no"
 
 
@@ -114,6 +115,14 @@ class EditSimilarity(Mean):
         return max(known, default=None)
 
 
-def signature_of(metric: BLEU | CHRF) -> str:
-    metric.corpus_score(["a"], [["a"]])  # the signature has the number of references only after scoring
+def signature_of(metric: BLEU | CHRF, references: Sequence[Sequence[str]]) -> str:
+    """What sacrebleu says of a set with these references; empty for a set without texts.
+
+    It knows the number of references only after scoring, and nothing else of them matters to the signature: `a` stands
+    for each, and one text for all that have equally many.
+    """
+    numbers = sorted({len(known) for known in references})
+    if not numbers:
+        return ""
+    metric.corpus_score(["a"] * len(numbers), list(zip_longest(*(["a"] * number for number in numbers))))
     return str(metric.get_signature())

@@ -20,6 +20,7 @@ class NetGain(ByTask):
     """(Corrected tokens - corrupted tokens) / tokens, averaged over texts."""
 
     name = "net_gain"
+    signed = True
 
 
 class DraftAccuracy(ByTask):

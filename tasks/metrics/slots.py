@@ -149,7 +149,7 @@ class SlotErrorRate(ByItem):
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
-    def signature(self) -> str:
+    def signature(self, references: Sequence[Sequence[str]]) -> str:
         return ""
 
 

@@ -3,20 +3,23 @@
 import gc
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from wordways.record import Record, canonical, read_records, write_atomically
 from wordways.report.answers import oracle_table
+from wordways.report.baselines import baseline_rows
 from wordways.report.card import model_index
+from wordways.report.equivalence import equivalence_lines
 from wordways.report.escape import in_markdown, one_line
 from wordways.report.folder import rebuilt
 from wordways.report.kinds import kinds
 from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines, strangers
 from wordways.report.page.build import page_of
-from wordways.report.rows import rows_of
+from wordways.report.rows import Row, rows_of
 from wordways.report.signature import signature
 
 if TYPE_CHECKING:
@@ -41,9 +44,11 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     from wordways.report.plots import save_figures, save_series
 
     rows, shown, page, by_task = rows_of(records), [], [f"# {in_markdown(name)}", ""], {}
+    baselines = baseline_rows(records, rows)
+    compared = [*rows, *chain.from_iterable(baselines.values())]
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        made = [kind.table(group) for kind in kinds("tables")]
+        made = [kind.table([*group, *beside(kind, baselines.get(task, []))]) for kind in kinds("tables")]
         tables = [replace(table, signature=signature(group)) for table in made if table is not None]
         by_task[task] = tables
         shown += [table.plain() for table in tables[:2]]
@@ -57,22 +62,35 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         write_atomically(folder / "data.csv", numbers.to_csv(index=False))
         numbers.to_parquet(folder / "records.parquet", index=False, compression="zstd")
         write_atomically(folder / "model-index.yaml", model_index(rows))
-    lines, oracles = oracle_lines(records), None
+    lines, harness, oracles = oracle_lines(records), equivalence_lines(records), None
     if lines:
-        table = replace(oracle_table(lines), signature=signature(rows))
+        table = replace(oracle_table(lines, harness), signature=signature(rows))
         oracles = (table, lines)
         table.save(folder)
         page.append(f"{table.note} [Line by line](oracles.md).\n")
         shown.append(table.note)
-        write_atomically(folder / "oracles.jsonl", "".join(canonical(line) + "\n" for line in lines))
+        for kept, checks in (("oracles", lines), ("equivalence", harness)):
+            write_atomically(folder / f"{kept}.jsonl", "".join(canonical(line) + "\n" for line in checks))
     missing = [
         one_line(line)
-        for line in missing_lines(records) + strangers(records) + [f"not a record: {reason}" for reason in refused]
+        for line in [
+            *missing_lines(records),
+            *uncommitted_lines(compared),
+            *strangers(records),
+            *(f"not a record: {reason}" for reason in refused),
+        ]
     ]
     page += [f"- {in_markdown(line)}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
-    write_atomically(folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(rows), missing))
+    write_atomically(
+        folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(compared), missing, baselines)
+    )
     return [*shown, *missing]
+
+
+def beside(kind: ModuleType, baselines: Sequence[Row]) -> Sequence[Row]:
+    """The trivial baselines, for tables that compare quality and say so; nothing else of them is measured."""
+    return baselines if getattr(kind, "BASELINES", False) else []
 
 
 def missing_lines(records: Sequence[Record]) -> list[str]:
@@ -83,3 +101,13 @@ def missing_lines(records: Sequence[Record]) -> list[str]:
         for record in records
         if record.status != "ok"
     ]
+
+
+def uncommitted_lines(rows: Sequence[Row]) -> list[str]:
+    """A line on the runs whose code or settings no commit holds, so that no one else can repeat them."""
+    dirty = [(row.label, record) for row in rows for record in row.records if record.provenance.get("dirty")]
+    if not dirty:
+        return []
+    total, labels = sum(len(row.records) for row in rows), dict.fromkeys(label for label, _ in dirty)
+    which = f" ({', '.join(labels)})" if len(dirty) < total else ""
+    return [f"uncommitted changes: {len(dirty)} of {total} records{which}"]

@@ -19,7 +19,7 @@ SPEED = {
 
 
 def model_index(rows: Sequence[Row]) -> str:
-    """YAML for a card's metadata; a metric's args hold its interval, the data set's args the run signature."""
+    """YAML for a card's metadata; a metric's args hold its interval, if any, the data set's args the run signature."""
     entries = [{"name": row.label, "results": [result(row)]} for row in rows]
     return yaml.dump({"model-index": entries}, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -39,8 +39,8 @@ def result(row: Row) -> dict[str, Any]:
     for kind, name, unit, scale, value in metrics:
         interval = row.over_seeds(value)
         if interval is not None:
-            low, high = float(interval.low * scale), float(interval.high * scale)
-            args = {"low": low, "high": high, "method": interval.method, "n": interval.n, "unit": unit}
+            ends = {"low": float(interval.low * scale), "high": float(interval.high * scale), "level": interval.level}
+            args = (ends if interval.known() else {}) | {"method": interval.method, "n": interval.n, "unit": unit}
             found.append({"type": kind, "name": name, "value": float(interval.value * scale), "args": args})
     dataset = {"type": row.task, "name": row.task, "split": "test", "revision": str(task.get("data_hash"))}
     return {

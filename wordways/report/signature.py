@@ -1,11 +1,14 @@
 """One line, as of sacrebleu, with everything that determined a number, readable by people and programs.
 
 task:list_operations|data:generated|paradigm:parallel+diffusion|decoder:2|budget:6000x32|seed:0-2|items:500|
-device:AMD EPYC/2 threads|dtype:float32|wordways:0.1.0|cells:6/3f0c5a1b9d2e4f60
+device:AMD EPYC family 25 model 17/2 threads|peaks:200-210 GFLOP/s, 38-55 GB/s|torch:2.13.0|dtype:float32|
+wordways:0.1.0|cells:6/3f0c5a1b9d2e4f60
 
 Where configurations differ, all values are listed, separated by `+`: seeds as ranges, decoders by their number unless
-there is only one. `cells` is the number of records and the hash of their names, which determine every setting. In names
-and values, `%`, `|`, `:` and `+` are percent-encoded, so that no value can be read as another field.
+there is only one. `peaks` are those that the runs measured, because a device's name does not tell its speed, and
+`unknown` of runs that measured none. `wordways` says where a run had changes that no commit holds. `cells` is the
+number of records and the hash of their names, which determine every setting. In names and values, `%`, `|`, `:` and `+`
+are percent-encoded, so that no value can be read as another field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +18,7 @@ from urllib.parse import quote, unquote
 from wordways.labels import flatten
 from wordways.names import kind
 from wordways.record import Record, digest
+from wordways.report.machines import commit_state, device_of, peaks_of, torch_of
 from wordways.report.rows import Row
 
 PLAIN = " /.,=()-_@"  # besides letters and digits: no separators, harmless in Markdown, LaTeX and HTML
@@ -25,12 +29,8 @@ def signature(rows: Sequence[Row]) -> str:
     records = [record for row in rows for record in row.records]
     if not records:
         return ""
-    fields = {"task": list(dict.fromkeys(row.task for row in rows))}
-    fields |= {name: list(dict.fromkeys(map(value, records))) for name, value in OF_RECORD.items()}
-    fields["decoder"] = fields["decoder"] if len(fields["decoder"]) == 1 else [str(len(fields["decoder"]))]
-    fields["seed"] = ranges({record.config["seed"] for record in records})
-    fields["cells"] = [f"{len(records)}/{digest(sorted(record.cell for record in records))}"]
-    return write(fields)
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    return write({"task": tasks} | {name: values(records) for name, values in OF_RECORDS.items()})
 
 
 def write(fields: Mapping[str, Sequence[str]]) -> str:
@@ -64,14 +64,28 @@ def ranges(seeds: set[int]) -> list[str]:
     return [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
 
 
-OF_RECORD: dict[str, Callable[[Record], str]] = {
-    "data": lambda record: str(record.config["task"].get("data_hash")),
-    "paradigm": lambda record: kind(record.config["paradigm"]),
-    "decoder": decoder,
-    "budget": lambda record: f"{record.budgets['steps']}x{record.config['train']['batch']}",
-    "seed": lambda record: str(record.config["seed"]),
-    "items": lambda record: str(len(record.item_ids)),
-    "device": lambda record: f"{record.provenance['device']}/{record.provenance['threads']} threads",
-    "dtype": lambda record: record.config["dtype"],
-    "wordways": lambda record: str(record.provenance["versions"]["wordways"]),
+def decoders(records: Sequence[Record]) -> list[str]:
+    """The decoder's settings, or the number of different ones."""
+    found = each(decoder)(records)
+    return found if len(found) == 1 else [str(len(found))]
+
+
+def each(value: Callable[[Record], str]) -> Callable[[Sequence[Record]], list[str]]:
+    """The different values of records, in their order."""
+    return lambda records: list(dict.fromkeys(map(value, records)))
+
+
+OF_RECORDS: dict[str, Callable[[Sequence[Record]], list[str]]] = {
+    "data": each(lambda record: str(record.config["task"].get("data_hash"))),
+    "paradigm": each(lambda record: kind(record.config["paradigm"])),
+    "decoder": decoders,
+    "budget": each(lambda record: f"{record.budgets['steps']}x{record.config['train']['batch']}"),
+    "seed": lambda records: ranges({record.config["seed"] for record in records}),
+    "items": each(lambda record: str(len(record.item_ids))),
+    "device": each(device_of),
+    "peaks": peaks_of,
+    "torch": each(torch_of),
+    "dtype": each(lambda record: record.config["dtype"]),
+    "wordways": each(commit_state),
+    "cells": lambda records: [f"{len(records)}/{digest(sorted(record.cell for record in records))}"],
 }

@@ -19,7 +19,7 @@ from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
 from wordways.run.train import TrainSettings
-from wordways.settings import SettingError, build, construct
+from wordways.settings import SettingError, build, check, construct
 
 TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
 
@@ -45,10 +45,7 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         own = replace(cell, preset="teacher", nodes={**plain, "paradigm": teacher})
         cell = replace(cell, teacher=own)
     if judge is not None:
-        for name in judge.keys() - {"paradigm", "task"}:
-            raise SettingError(f"measure.judge.{name}={judge[name]}: no such setting; a judge has paradigm, task")
-        own = replace(cell, preset="judge", nodes={**plain, **judge}, run=replace(cell.run, seed=0), teacher=None)
-        cell = replace(cell, judge=own)
+        cell = replace(cell, judge=judge_cell(cell, plain, judge))
     with torch.device("meta"):
         for path, one in (("train.teacher", cell.teacher), ("measure.judge.paradigm", cell.judge)):
             if one is not None:
@@ -71,6 +68,38 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     except ValueError as error:
         raise SettingError(f"measure.{error}") from None
     return cell
+
+
+def judge_cell(cell: Cell, plain: Mapping[str, Any], judge: Mapping[str, Any]) -> Cell:
+    """The judge LM as a cell of its own, with the training settings of the cell that it judges.
+
+    A judge without a backbone has the cell's, and without a seed 0, as all had before these settings existed.
+    """
+    allowed = {"paradigm", "task", "backbone", "seed"}
+    for name in judge.keys() - allowed:
+        known = ", ".join(sorted(allowed))
+        raise SettingError(f"measure.judge.{name}={judge[name]}: no such setting; a judge has {known}")
+    nodes = {**plain, **{name: node for name, node in judge.items() if name != "seed"}}
+    seed = check(judge.get("seed", 0), int, "measure.judge.seed")
+    try:
+        run = replace(cell.run, seed=seed)
+    except ValueError as error:
+        raise SettingError(f"measure.judge.{error}") from None
+    with torch.device("meta"):
+        build(nodes["backbone"], "measure.judge.backbone", vocabulary_size=TINY.size)
+    return replace(cell, preset="judge", nodes=nodes, run=run, teacher=None)
+
+
+def judged_by_itself(cell: Cell) -> str:
+    """Why a cell must not be run: its judge LM is the model whose texts it judges, or that model's teacher; else empty.
+
+    No part of `check_cell`, because records of such cells exist, and their commands must still lead to them.
+    """
+    contestants = [one.training_key for one in (cell, cell.teacher) if one is not None]
+    if cell.judge is None or cell.judge.training_key not in contestants:
+        return ""
+    seed = cell.judge.run.seed
+    return f"measure.judge.seed={seed}: is the training of {cell.preset}; a judge has another seed or size"
 
 
 @lru_cache(maxsize=64)

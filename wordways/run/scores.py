@@ -38,8 +38,9 @@ def scores(task: Task, examples: Sequence[Example], texts: Sequence[str], extra:
             pooled = as_evaluate(metric).compute(predictions=list(texts), references=known)
             entry["value"] = pooled[metric.name]
             entry["statistics"] = [list(map(tidy, row)) for row in within_strata(metric, examples, texts)]
-        if metric.pooled or metric.signature():
-            entry["signature"] = metric.signature()
+        signature = metric.signature(known)
+        if metric.pooled or signature:
+            entry["signature"] = signature
         result[metric.name] = entry
     for asked in extra:
         from tasks.metrics.extra import extra_scores  # also loads `evaluate`

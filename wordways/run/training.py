@@ -60,13 +60,14 @@ def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[],
 
 
 def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> Judge:
-    """The judge LM of a cell, trained unless its checkpoint exists; its seed is 0 for every run that it scores."""
+    """The judge LM of a cell, trained unless its checkpoint exists; the same for every run that it scores."""
     text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
     made = trained(cell, text, device, make_way)
     what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
     size = sum(weight.numel() for weight in made.paradigm.parameters())
     subject = Subject(made.paradigm, text, [], [], cell.run.seed, device)
-    return Judge(subject, cell.measure.score_batch, f"judge:{what}|params:{size}|training:{cell.checkpoint.name}")
+    name = f"judge:{what}|seed:{cell.run.seed}|params:{size}|training:{cell.checkpoint.name}"
+    return Judge(subject, cell.measure.score_batch, name)
 
 
 def validation_set(text: Text, device: torch.device, teacher: Teacher | None = None) -> list[Batch]:

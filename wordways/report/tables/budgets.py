@@ -1,6 +1,7 @@
 """Training budgets."""
 
 from collections.abc import Sequence
+from statistics import mean
 
 import pandas as pd
 
@@ -18,20 +19,39 @@ def table(rows: Sequence[Row]) -> Table:
     frame = [
         {
             "": row.label,
-            "parameters": f"{budgets['params']:,}",
-            "steps": f"{budgets['steps']:,}",
-            "tokens": f"{budgets['tokens']:,}",
-            "supervised tokens": f"{budgets['supervised_tokens']:,}",
+            "parameters": f"{budgets['params']:,.0f}",
+            "steps": f"{budgets['steps']:,.0f}",
+            "tokens": f"{budgets['tokens']:,.0f}",
+            "supervised tokens": f"{budgets['supervised_tokens']:,.0f}",
             "compute (TFLOP)": f"{budgets['flops'] / 1e12:.3g}",
         }
         | lessons(row.first(), taught)
         for row in rows
-        for budgets in [row.first().budgets]
+        for budgets in [means(row)]
     ]
-    note = "Parameters, steps and tokens are matched; supervised tokens and compute follow from the paradigm's loss."
+    note = f"{matched(rows)} Supervised tokens and compute follow from the paradigm's loss."
     if taught:
         note += " A teacher's compute (training, generating the targets) comes on top."
     return Table(f"budgets_{rows[0].task}", f"Training budgets: {rows[0].title}", note, pd.DataFrame(frame))
+
+
+def means(row: Row) -> dict[str, float]:
+    """Every budget, mean over seeds: supervised tokens depend on random masks."""
+    return {name: mean(record.budgets[name] for record in row.records) for name in row.first().budgets}
+
+
+def matched(rows: Sequence[Row]) -> str:
+    """Which of the budgets that an experiment can match are equal in all runs, and which are not."""
+    runs = [record.budgets for row in rows for record in row.records]
+    equal = {name: len({run[name] for run in runs}) == 1 for name in ("params", "steps", "tokens")}
+    names = {"params": "parameters", "steps": "steps", "tokens": "tokens"}
+    parts = [(listed([names[name] for name in names if equal[name] == same]), what)
+             for same, what in ((True, "are matched"), (False, "differ"))]  # fmt: skip
+    return "; ".join(f"{which} {what}" for which, what in parts if which).capitalize() + "."
+
+
+def listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def lessons(record: Record, shown: bool) -> dict[str, str]:

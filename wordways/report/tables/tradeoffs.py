@@ -1,6 +1,6 @@
 """Trade-offs of every paradigm, over all its configurations: quality at a latency, latency at a quality."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -8,8 +8,9 @@ import pandas as pd
 
 from wordways.labels import spoken
 from wordways.report import derive
-from wordways.report.columns import metrics_of, quality_columns
+from wordways.report.columns import digits_of, metrics_of, quality_columns
 from wordways.report.rows import Row
+from wordways.report.show import fixed, significant
 from wordways.report.stats import Interval
 from wordways.report.table import Table
 from wordways.report.tradeoffs import CARRIED, hypervolume, latency_at, quality_within
@@ -30,17 +31,18 @@ def table(rows: Sequence[Row]) -> Table | None:
     if not frame:
         return None
     parts = " and ".join(f"{part:.0%}" for part in BUDGETS[1:])
-    budget, corner = 1e3 * time.value, 1e3 * REFERENCE * time.value
+    budget, corner = milliseconds(time.value), milliseconds(REFERENCE * time.value)
     note = (
-        f"Baseline: {rows[0].label}, end-to-end latency {budget:.3g} ms at batch 1. 95 % intervals in brackets, the "
-        "chosen configuration behind them; – : no configuration qualifies."
+        f"Baseline: {rows[0].label}, end-to-end latency {budget} ms at batch 1. Brackets: intervals of at least 95 %, "
+        "behind them the chosen configuration; –: none qualifies."
     )
     details = (
         "Latency at 99 % and 95 %: the least end-to-end latency among configurations whose interval's lower end "
         "reaches that share of the baseline's quality. Quality within a latency: the best among configurations whose "
         f"latency is at most the baseline's, and {parts} of it. Hypervolume: quality times decades of latency, from "
-        f"quality 0 and {corner:.3g} ms, {REFERENCE:g} times the baseline's. Intervals: {CARRIED}, not corrected for "
-        "the choice among configurations."
+        f"quality 0 and {corner} ms, {REFERENCE:g} times the baseline's; qualities that print as 0 count as none. "
+        f"Intervals: {CARRIED}, not corrected for the choice among configurations; left out where a part has none of "
+        "at least 95 %, or where a latency's reaches 0."
     )
     task = rows[0]
     return Table(f"tradeoffs_{task.task}", f"Trade-offs: {task.title}", note, pd.DataFrame(frame), "", details)
@@ -57,21 +59,26 @@ def lines_of_metric(rows: Sequence[Row], metric: str, slowest: float) -> Iterato
         for row in rows
         if (time := row.over_seeds(derive.latency)) is not None and (quality := row.over_seeds(value)) is not None
     ]
-    form = "{:.3f}" if entry["unit"] == "share" else "{:.1f}"
+    digits = digits_of(entry)
+    quality_form = partial(fixed, digits=digits)
     for paradigm, settings in groupby(found, key=lambda point: point[0].paradigm):
         points = list(settings)
         cells = {"": spoken(paradigm), "configurations": f"{len(points)}", "quality": metric}
         for share in SHARES:
-            cells[f"latency at {share:.0%} (ms)"] = shown(latency_at(points, share * baseline.value), 1e3, "{:.3g}")
+            cells[f"latency at {share:.0%} (ms)"] = shown(*latency_at(points, share * baseline.value), milliseconds)
         for part in BUDGETS:
             bought = quality_within(points, part * slowest)
-            cells[f"quality within {1e3 * part * slowest:.3g} ms"] = shown(bought, 1, form)
-        yield cells | {"hypervolume": shown((hypervolume(points, REFERENCE * slowest), None), 1, "{:.3g}")}
+            cells[f"quality within {milliseconds(part * slowest)} ms"] = shown(*bought, quality_form)
+        volume = hypervolume(points, REFERENCE * slowest, 0.5 * 10.0**-digits)
+        yield cells | {"hypervolume": shown(volume, None, quality_form)}
 
 
-def shown(found: tuple[Interval | None, Row | None], scale: float, form: str) -> str:
-    interval, row = found
+def milliseconds(seconds: float) -> str:
+    return significant(1e3 * seconds)
+
+
+def shown(interval: Interval | None, row: Row | None, form: Callable[[float], str]) -> str:
     if interval is None:
         return "–"
-    value, low, high = (form.format(scale * end) for end in (interval.value, interval.low, interval.high))
-    return f"{value} [{low}, {high}]" + (f" {row.label}" if row is not None else "")
+    ends = f" [{form(interval.low)}, {form(interval.high)}]" if interval.known() else ""
+    return f"{form(interval.value)}{ends}" + (f" {row.label}" if row is not None else "")
