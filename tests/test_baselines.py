@@ -32,7 +32,6 @@ from wordways.report.compare import compare
 from wordways.report.oracles import oracle_lines
 from wordways.report.rows import BASELINE, rows_of
 from wordways.report.tables import quality
-from wordways.run import baselines
 from wordways.run.baselines import add_baselines
 from wordways.run.cell import Cell
 from wordways.run.scores import scores
