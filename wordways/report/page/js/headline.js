@@ -24,13 +24,22 @@ function headlineColumns() {
     ...quality, ...numbers.map(([title, value, up]) => ({ title, value, up, cell: (row) => [round(value(row))] })),
   ];
 }
+// as the tables print it: half of a symmetric interval, the ends of another, nothing where there is none
+function spread(value, low, high, digits) {
+  if (low === high) return "";
+  const below = value - low, above = high - value;
+  if (Math.abs(above - below) <= Math.max(10 ** -digits, (above + below) / 10)) {
+    return ` ±${((above + below) / 2).toFixed(digits)}`;
+  }
+  return ` (${low.toFixed(digits)}–${high.toFixed(digits)})`;
+}
 function qualityCell(row, column) {
   const found = qualityOf(row, column.name);
   if (!found) return ["–"];
   const [value, low, high, analytic, holds] = found, shown = (number) => number.toFixed(column.digits);
   const parts = [
     el("span", { className: row.marks[column.name] || "" }, shown(value)),
-    el("span", { className: "of" }, ` ±${shown((high - low) / 2)}`),
+    el("span", { className: "of" }, spread(value, low, high, column.digits)),
   ];
   if (analytic !== undefined && analytic !== null) {
     const text = ` [${round(analytic, 4)}]${holds ? "" : " ✗"}`;
@@ -63,7 +72,7 @@ function headingOf(column, active) {
 }
 
 // the note where no single task is selected
-const OVERALL = "Overall quality is the first metric of a task over all its strata, ± the half-width of a 95 % "
+const OVERALL = "Overall quality is the first metric of a task over all its strata, ± half-width, or (ends), of a 95 % "
   + "interval. Speed is measured at batch size 1 unless a heading names another.";
 section("headline", "Quality and speed", {
   note: "Click a heading to sort, and again to reverse the order. Hover over a row, or focus it with Tab, for its full "
