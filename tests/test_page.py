@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from selenium.webdriver import Chrome
@@ -354,3 +355,10 @@ def test_every_setting_of_a_configuration_comes_back_and_no_other(configs: list[
         places = {place: indices.get(place, 0) for place in range(len(settings.names))}
         read = {settings.names[i]: settings.values[i][at] for i, at in places.items() if at >= 0}
         assert {name: value for name, value in read.items() if value is not None} == config
+
+
+def test_no_two_scripts_give_one_name_to_two_functions() -> None:
+    """All scripts of the page share one scope, in which the later of two functions would silently replace the other."""
+    folder = ROOT / "wordways" / "report" / "page" / "js"
+    names = [name for path in folder.glob("*.js") for name in re.findall(r"^function (\w+)", path.read_text(), re.M)]
+    assert sorted(names) == sorted(set(names))

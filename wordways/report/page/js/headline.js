@@ -25,7 +25,7 @@ function headlineColumns() {
   ];
 }
 // as the tables print it: half of a symmetric interval, the ends of another, nothing where there is none
-function spread(value, low, high, digits) {
+function uncertainty(value, low, high, digits) {
   if (low === high) return "";
   const below = value - low, above = high - value;
   if (Math.abs(above - below) <= Math.max(10 ** -digits, (above + below) / 10)) {
@@ -39,7 +39,7 @@ function qualityCell(row, column) {
   const [value, low, high, analytic, holds] = found, shown = (number) => number.toFixed(column.digits);
   const parts = [
     el("span", { className: row.marks[column.name] || "" }, shown(value)),
-    el("span", { className: "of" }, spread(value, low, high, column.digits)),
+    el("span", { className: "of" }, uncertainty(value, low, high, column.digits)),
   ];
   if (analytic !== undefined && analytic !== null) {
     const text = ` [${round(analytic, 4)}]${holds ? "" : " ✗"}`;
