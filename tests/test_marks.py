@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from test_gates import COPIED, ITEMS, OTHER, row, share
+from test_stats import proportion
 
 from wordways.report import claims, ratios
 from wordways.report.contrasts import contrast_of
 from wordways.report.marks import marks_of
 from wordways.report.rows import Row
 from wordways.report.show import fixed, p_value, significant, with_interval
-from wordways.report.stats import Interval, mean, proportion
+from wordways.report.stats import Interval, mean
 from wordways.report.tables import contrasts, quality
 
 

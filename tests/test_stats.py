@@ -20,7 +20,6 @@ from wordways.report.stats import (
     mean,
     median,
     over_trainings,
-    proportion,
     units_of,
 )
 
@@ -35,6 +34,10 @@ def of_items(values, scale: Scale = "plain", groups=()) -> Interval:
     found = units_of(list(values), names(len(values)), groups)
     assert found is not None
     return estimate([found], scale)
+
+
+def proportion(successes: int, n: int) -> Interval:
+    return of_items([1.0] * successes + [0.0] * (n - successes), "share")
 
 
 def paired(first, second, groups=()) -> Interval:

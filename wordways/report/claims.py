@@ -25,7 +25,7 @@ from wordways.report import derive, likelihoods, ratios
 from wordways.report.baselines import all_rows
 from wordways.report.contrasts import contrast_of
 from wordways.report.gates import gate_of
-from wordways.report.rows import Row
+from wordways.report.rows import Row, trained
 from wordways.report.show import p_value, significant
 from wordways.report.signature import signature
 from wordways.report.stats import Interval, half_width
@@ -92,10 +92,6 @@ def below_gate(rows: Sequence[Row], asked: Mapping[str, Any]) -> bool:
     presets = [asked[key] for key in ("row", "against", "over") if key in asked]
     found = [row for preset in presets if (row := row_of(rows, asked["task"], preset)) is not None]
     return asked["measure"] not in OF_TRUNK and any(gate_of(row, of_task(row, rows)) for row in found)
-
-
-def trained(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if not row.baseline]
 
 
 def of_task(row: Row, rows: Sequence[Row]) -> list[Row]:

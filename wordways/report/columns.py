@@ -9,7 +9,7 @@ from wordways.record import Record
 from wordways.report import derive
 from wordways.report.rows import Row
 from wordways.report.show import significant, with_interval
-from wordways.report.stats import Interval
+from wordways.report.stats import Interval, without_interval
 
 SOLVED, APART = 0.95, 0.5  # share that counts as solved; difference between seeds that counts as disagreement
 
@@ -28,7 +28,7 @@ class Measure:
 def exactly(value: Callable[[Record], float | None], record: Record) -> Interval | None:
     """A number without an interval, such as a count or a correlation over a few traces."""
     found = value(record)
-    return None if found is None else Interval(found, found, found, "none", 1)
+    return None if found is None else without_interval(found, 1)
 
 
 def length_measures(rows: Sequence[Row]) -> list[Measure]:

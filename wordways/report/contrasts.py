@@ -84,12 +84,8 @@ def differences(first: Record, second: Record, metric: str, stratum: str | None)
     if "statistics" in one and "statistics" in other:
         values = of_sums(first, second, metric, stratum)
     else:
-        values = of_items(*([entry["items"][i] for i in places] for entry in (one, other)))
+        values = derive.minus(*([entry["items"][i] for i in places] for entry in (other, one)))
     return units_of(values, [first.item_ids[i] for i in places], first.shared_instances(places))
-
-
-def of_items(first: Sequence[float | None], second: Sequence[float | None]) -> list[float | None]:
-    return [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
 
 
 def of_sums(first: Record, second: Record, metric: str, stratum: str | None) -> list[float | None]:
@@ -97,11 +93,11 @@ def of_sums(first: Record, second: Record, metric: str, stratum: str | None) -> 
     one, other = (derive.pseudo_values(record, metric, stratum) for record in (first, second))
     both = [a is not None and b is not None for a, b in zip(one, other, strict=True)]
     if one.count(None) == other.count(None) == both.count(False):
-        return of_items(one, other)
+        return derive.minus(other, one)
     places, value = derive.places_in(first, stratum), derive.value_of(metric)
     chosen = [i for i, known in zip(places, both, strict=True) if known]
     a, b = (
         derive.of_sums([record.scores[metric]["statistics"][i] for i in chosen], value) for record in (first, second)
     )
-    found = iter(of_items(a, b))
+    found = iter(derive.minus(b, a))
     return [next(found) if known else None for known in both]

@@ -15,8 +15,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from wordways.record import Record, remembered
-from wordways.report.stats import Interval, Scale, estimate, jackknifed, mean, median, units_of
-from wordways.report.stats import alone as alone_value
+from wordways.report.stats import Interval, Scale, estimate, jackknifed, mean, median, units_of, without_interval
 
 ENOUGH_TEXTS = 20  # from which on a 95th percentile is given
 
@@ -34,7 +33,7 @@ def quality(record: Record, metric: str, stratum: str | None = None) -> Interval
         return None
     if "items" not in entry:
         found = entry["value"] if stratum is None else entry["strata"].get(stratum)
-        return None if found is None else alone_value(found, len(places_in(record, stratum)))
+        return None if found is None else without_interval(found, len(places_in(record, stratum)))
     values = pseudo_values(record, metric, stratum)
     return of_values(record, places_in(record, stratum), values, scale_of(entry, metric))
 
@@ -99,9 +98,14 @@ def of_differences(
     record: Record, places: Sequence[int], first: Sequence[float | None], second: Sequence[float | None]
 ) -> Interval | None:
     """Second minus first, paired by item."""
-    pairs = [(first[i], second[i]) for i in places]
-    differences = [None if a is None or b is None else b - a for a, b in pairs]
+    differences = minus([second[i] for i in places], [first[i] for i in places])
     return of_values(record, places, differences, "share", paired=True)
+
+
+def minus(first: Sequence[float | None] | None, second: Sequence[float | None] | None) -> list[float | None]:
+    """Differences by item; None where either value is unknown."""
+    pairs = zip(first or [], second or [], strict=False)
+    return [None if a is None or b is None else a - b for a, b in pairs]
 
 
 @remembered
@@ -175,7 +179,7 @@ def latency_p95(record: Record) -> Interval | None:
     It has no interval: the few texts beyond it bound it from above at no useful level.
     """
     medians = [statistics.median(end_to_end(entry)) for entry in alone(record)]
-    return alone_value(float(np.quantile(medians, 0.95)), len(medians)) if len(medians) >= ENOUGH_TEXTS else None
+    return without_interval(float(np.quantile(medians, 0.95)), len(medians)) if len(medians) >= ENOUGH_TEXTS else None
 
 
 def settled_calls(record: Record, entry: Timing) -> list[int]:

@@ -11,7 +11,7 @@ from wordways.labels import flatten
 from wordways.record import Record, holds_records, read_records
 from wordways.report.baselines import all_rows
 from wordways.report.numbers import data_frame
-from wordways.report.rows import Row
+from wordways.report.rows import Row, trained
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def load(results: str | Path) -> Frames:
         raise ValueError(f"{results}: holds no cells folder")
     records, refused = read_records(Path(results))
     rows = all_rows(records)
-    numbers = data_frame([row for row in rows if not row.baseline])
+    numbers = data_frame(trained(rows))
     return Frames(cells_frame(records, rows), items_frame(records), timing_frame(records), numbers, refused)
 
 

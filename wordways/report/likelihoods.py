@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wordways.record import Record, remembered
-from wordways.report.derive import decoder_of, of_values, quality, quotas
+from wordways.report.derive import decoder_of, minus, of_values, quality, quotas
 from wordways.report.stats import Interval, linearised, mean, pooled_curve
 
 OWN_LAW = {"top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0, "guidance": None}
@@ -88,12 +88,6 @@ def token_error(record: Record) -> Interval | None:
     """Mean KL from the exact to the model's distribution of one token, nats, along texts of the data."""
     found = (record.likelihood or {}).get("exposure")
     return mean([statistics.mean(texts) for texts in found["data"]]) if found else None
-
-
-def minus(first: Sequence[float | None] | None, second: Sequence[float | None] | None) -> list[float | None]:
-    """Differences by item; None where either value is unknown."""
-    pairs = zip(first or [], second or [], strict=False)
-    return [None if a is None or b is None else a - b for a, b in pairs]
 
 
 def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from statistics import fmean
 
 import pandas as pd
 
@@ -51,8 +50,7 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
         kind = row.first().likelihood
         lines += [
             names | {"stratum": "", "measure": name, "unit": "", "value": value, "method": "count", "n": 1} | signed
-            for name in row.first().budgets
-            for value in [fmean(record.budgets[name] for record in row.records)]
+            for name, value in row.budgets.items()
         ] + ([names | {"stratum": "", "measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
 

@@ -8,7 +8,7 @@ from wordways.record import Record
 from wordways.report import derive
 from wordways.report.contrasts import pairs_of
 from wordways.report.rows import Row
-from wordways.report.stats import Interval, alone, geometric_ratio, half_width
+from wordways.report.stats import Interval, geometric_ratio, half_width, without_interval
 
 Paired = Callable[[Record], Mapping[int, float]]
 """A record's values by what another record's can be paired with: the number of a text, or of a round."""
@@ -46,7 +46,7 @@ def ratio_of_means(a: Interval, b: Interval) -> Interval | None:
         return None
     value, errors = a.value / b.value, tuple((se / x.value, df) for x in (a, b) for se, df in x.errors)
     if not (a.errors and b.errors):
-        return alone(value, min(a.n, b.n))
+        return without_interval(value, min(a.n, b.n))
     half = half_width(errors)
     ends = value * exp(-half), value * exp(half)
     return Interval(value, *ends, "ratio of means, delta method", min(a.n, b.n), errors=errors, scale="log")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -66,6 +67,11 @@ class Row:
             return None
         return known[0] if len(known) == 1 else over_trainings(known)
 
+    @cached_property
+    def budgets(self) -> Mapping[str, float]:
+        """Every training budget, mean over seeds: supervised tokens depend on random masks."""
+        return {name: fmean(record.budgets[name] for record in self.records) for name in self.first().budgets}
+
     def first(self) -> Record:
         return self.records[0]
 
@@ -97,6 +103,11 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
             rows.append(Row(label, kind(config["paradigm"]), slug, seeds, title))
     place = list(colours([row.paradigm for row in rows])).index
     return sorted(rows, key=lambda row: (natural(row.task), place(row.paradigm), natural(row.label)))
+
+
+def trained(rows: Sequence[Row]) -> list[Row]:
+    """The rows without trivial baselines."""
+    return [row for row in rows if not row.baseline]
 
 
 def telling_settings(flats: Sequence[Mapping[str, str]]) -> list[str]:

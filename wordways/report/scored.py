@@ -11,7 +11,7 @@ from wordways.report.gates import gate_of
 from wordways.report.judges import judged_by_itself
 from wordways.report.marks import RULE
 from wordways.report.oracles import lines_of, lost_bits
-from wordways.report.rows import Row
+from wordways.report.rows import Row, trained
 from wordways.report.table import Mark, Table
 
 REFERENCE = "reference"  # the row of the references' own scores
@@ -56,11 +56,11 @@ def scored_table(
     )
     units = "; ".join(f"{name} ({entry['unit']})" for name, entry in metrics.items() if entry["unit"])
     signatures = "".join(f" {name}: {' and '.join(found)}." for name in metrics if (found := signatures_of(rows, name)))
-    trained = [row for row in rows if not row.baseline]
+    models = trained(rows)
     details = (
-        f"Units: {units}. {coverage(trained)} Intervals: {'; '.join(sorted(methods))}. "
-        f"{errors_note(trained, next(iter(metrics)))}{MARKS_DETAILS if marks else ''}{gate_note(rows, below)}"
-        f"{judged_by_itself(trained)} {lost_note(trained)}{signatures}"
+        f"Units: {units}. {coverage(models)} Intervals: {'; '.join(sorted(methods))}. "
+        f"{errors_note(models, next(iter(metrics)))}{MARKS_DETAILS if marks else ''}{gate_note(rows, below)}"
+        f"{judged_by_itself(models)} {lost_note(models)}{signatures}"
     )
     task = rows[0]
     return Table(

@@ -16,7 +16,7 @@ from wordways.report.drawing import (
 from wordways.report.oracles import lines_of
 from wordways.report.quality_panels import better, panel_columns
 from wordways.report.rows import Row, colours
-from wordways.report.stats import Interval
+from wordways.report.stats import without_interval
 from wordways.report.style import Columns
 
 
@@ -38,7 +38,7 @@ def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]], col
             first = next(iter(rows.values()))
             colour = colours([row.paradigm for row in every])[first.paradigm]
             for value, interval in known.items():
-                draw_point(axes, Interval(value, value, value, "none", 1), interval, colour)
+                draw_point(axes, without_interval(value, 1), interval, colour)
                 lines = [
                     x for x in lines_of(rows[value].first()) if (x["measure"], x["operation"]) == (metric, stratum)
                 ]

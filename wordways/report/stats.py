@@ -9,17 +9,16 @@ method gives every interval and every p-value.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import exp, log, log10, sqrt
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 from statsmodels.stats.multitest import multipletests
 
-LEVEL = 0.95
+from wordways.medians import LEVEL, covered, outside
+
 RESAMPLES = 1000
 SMALLEST = 1e-30  # tail at which a p-value is not computed further
 NO_LIMIT = 1e9  # degrees of freedom at which Student's t is the normal distribution
@@ -181,7 +180,7 @@ def estimate(samples: Sequence[Sample], scale: Scale = "plain", paired: bool = F
     value, items, first = float(table_SI.mean()), samples[0].items, samples[0]
     whole, kept = all(sample.whole for sample in samples), first if trainings == 1 else None
     if units < 2:
-        return mean(table_SI[:, 0].tolist()) if trainings > 1 else alone(value, items, first)
+        return mean(table_SI[:, 0].tolist()) if trainings > 1 else without_interval(value, items, first)
     spread = crossed(table_SI)
     errors, named = spread.errors, "Student t"
     if scale == "share" and not paired and 0 <= value <= 1:
@@ -211,7 +210,7 @@ def over_trainings(found: Sequence[Interval]) -> Interval:
     return mean([interval.value for interval in found])
 
 
-def alone(value: float, n: int, sample: Sample | None = None) -> Interval:
+def without_interval(value: float, n: int, sample: Sample | None = None) -> Interval:
     """A value without an interval."""
     return Interval(value, value, value, "none", n, sample=sample)
 
@@ -232,18 +231,11 @@ def wilson(value: float, half: float, units: int) -> tuple[float, float]:
     return max(0.0, low) if value > 0 else 0.0, min(1.0, high) if value < 1 else 1.0
 
 
-@lru_cache(maxsize=4096)
-def proportion(successes: int, n: int) -> Interval:
-    """Share of successes with Wilson's interval (Wilson, 1927), for independent items of one training."""
-    value, errors = successes / n, ((sqrt(successes / n * (1 - successes / n) / n), NO_LIMIT),)
-    return Interval(value, *wilson(value, half_width(errors), n), "Wilson", n, LEVEL, errors, "share")
-
-
 def mean(values: Sequence[float]) -> Interval:
     """Mean with Student's t interval; the value alone for a single observation."""
     centre, n = float(np.mean(values)), len(values)
     if n < 2:
-        return alone(centre, n)
+        return without_interval(centre, n)
     errors = ((float(np.std(values, ddof=1) / n**0.5), n - 1),)
     half = half_width(errors)
     return Interval(centre, centre - half, centre + half, "Student t", n, LEVEL, errors)
@@ -271,18 +263,11 @@ def median(values: Sequence[float]) -> Interval:
     values give no interval, since even their range covers less.
     """
     ordered, n = sorted(values), len(values)
-    below, level = outermost(n)
-    centre = float(np.median(ordered))
-    if level < LEVEL:
-        return alone(centre, n)
+    centre, below = float(np.median(ordered)), outside(n)
+    if below is None:
+        return without_interval(centre, n)
+    level = covered(n, below)
     return Interval(centre, ordered[below], ordered[n - 1 - below], f"order statistics, {level:.1%}", n, level)
-
-
-@lru_cache(maxsize=4096)
-def outermost(n: int) -> tuple[int, float]:
-    """How many of n ordered values lie outside a median's interval at each end, and the interval's level."""
-    below = max(0, int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)) - 1)
-    return below, float(1 - 2 * stats.binom.cdf(below, n, 0.5))
 
 
 def pooled_curve(rows: Sequence[Sequence[float]], values: Callable[[np.ndarray], np.ndarray]) -> list[Interval]:

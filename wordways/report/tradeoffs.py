@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log10
 
 from wordways.report.rows import Row
-from wordways.report.stats import Interval
+from wordways.report.stats import Interval, without_interval
 
 CARRIED = "ends carried through"
 
@@ -63,7 +63,7 @@ def hypervolume(points: Sequence[Point], slowest: float, least: float = 0.0) -> 
     if value is None or value <= 0:
         return None
     if low is None or high is None:
-        return Interval(value, value, value, "none", len(points))
+        return without_interval(value, len(points))
     parts = [interval for _, *both in points for interval in both]
     return known_as(Interval(value, low, high, CARRIED, len(points)), parts)
 

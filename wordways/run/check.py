@@ -95,8 +95,10 @@ def judged_by_itself(cell: Cell) -> str:
 
     No part of `check_cell`, because records of such cells exist, and their commands must still lead to them.
     """
+    if cell.judge is None:
+        return ""
     contestants = [one.training_key for one in (cell, cell.teacher) if one is not None]
-    if cell.judge is None or cell.judge.training_key not in contestants:
+    if cell.judge.training_key not in contestants:
         return ""
     seed = cell.judge.run.seed
     return f"measure.judge.seed={seed}: is the training of {cell.preset}; a judge has another seed or size"

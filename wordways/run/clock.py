@@ -5,7 +5,6 @@ Each yield of a decoder is one timestamp. On an accelerator timestamps are devic
 
 import gc
 import itertools
-import math
 import statistics
 import time
 import traceback
@@ -21,12 +20,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from paradigms.base import Canvas, Noise, Paradigm
+from wordways.medians import outside
 
 WINDOW, WINDOWS, STABLE = 3, 5, 0.1  # warm-up ends when the medians of successive windows differ by less than 10 %,
 ENOUGH_NS = 2_000_000_000  # or after this time, because a workload that takes seconds is warm after its first run
 ROUNDS = 6  # from so many rounds on, timing ends where every median is known precisely: the least n with an interval
 PRECISION = 0.02  # half-width of a median's 95 % interval, relative to the median, at which it is known precisely
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,10 @@ def excluding(row: Timed) -> Iterator[None]:
 
 def known_precisely(values: Sequence[float]) -> bool:
     """Whether the distribution-free 95 % interval of the median, between two order statistics, is narrow enough."""
-    ordered, centre, n, below = sorted(values), statistics.median(values), len(values), -1
-    while 2 * sum(math.comb(n, k) for k in range(below + 2)) <= (1 - LEVEL) * 2**n:
-        below += 1
-    if below < 0:
+    ordered, centre, below = sorted(values), statistics.median(values), outside(len(values))
+    if below is None:
         return False
-    return max(centre - ordered[below], ordered[n - 1 - below] - centre) <= PRECISION * centre
+    return max(centre - ordered[below], ordered[-1 - below] - centre) <= PRECISION * centre
 
 
 @torch.inference_mode()

@@ -1,7 +1,6 @@
 """Training budgets."""
 
 from collections.abc import Sequence
-from statistics import mean
 
 import pandas as pd
 
@@ -27,17 +26,12 @@ def table(rows: Sequence[Row]) -> Table:
         }
         | lessons(row.first(), taught)
         for row in rows
-        for budgets in [means(row)]
+        for budgets in [row.budgets]
     ]
     note = f"{matched(rows)} Supervised tokens and compute follow from the paradigm's loss."
     if taught:
         note += " A teacher's compute (training, generating the targets) comes on top."
     return Table(f"budgets_{rows[0].task}", f"Training budgets: {rows[0].title}", note, pd.DataFrame(frame))
-
-
-def means(row: Row) -> dict[str, float]:
-    """Every budget, mean over seeds: supervised tokens depend on random masks."""
-    return {name: mean(record.budgets[name] for record in row.records) for name in row.first().budgets}
 
 
 def matched(rows: Sequence[Row]) -> str:
