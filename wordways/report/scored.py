@@ -8,7 +8,7 @@ import pandas as pd
 from wordways.report import derive
 from wordways.report.columns import beside_theory, digits_of, metrics_of, split
 from wordways.report.gates import gate_of
-from wordways.report.judges import judged_by_itself
+from wordways.report.judges import judge_named, judged_by_itself
 from wordways.report.marks import RULE
 from wordways.report.oracles import lines_of, lost_bits
 from wordways.report.rows import Row, trained
@@ -60,7 +60,7 @@ def scored_table(
     details = (
         f"Units: {units}. {coverage(models)} Intervals: {'; '.join(sorted(methods))}. "
         f"{errors_note(models, next(iter(metrics)))}{MARKS_DETAILS if marks else ''}{gate_note(rows, below)}"
-        f"{judged_by_itself(models)} {lost_note(models)}{signatures}"
+        f"{judge_named(models)} {judged_by_itself(models)} {lost_note(models)}{signatures}"
     )
     task = rows[0]
     return Table(
