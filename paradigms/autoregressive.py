@@ -11,12 +11,14 @@ preallocated cache, and a row that has ended leaves the batch.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, ban
+from paradigms.decoders.rows import Rows
 from paradigms.decoders.sampling import Sampling, choose
 from paradigms.trunk.attention import AttentionRule, causal, prefix
 from paradigms.trunk.backbone import Backbone
@@ -53,36 +55,21 @@ class Autoregressive(Paradigm):
         return Loss(nats_BH.sum() / counted_BH.sum(), counted_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        ids_BL, start, rule = canvas.ids_BL.clone(), canvas.start(), self.rule(canvas)
-        holes_B, rows_b = canvas.holes_BL.sum(1), all_rows(canvas)
-        cache = self.backbone.cache(*ids_BL.shape) if self.decoder.cache else None
-        at_Q = torch.arange(start, device=ids_BL.device)
-        for call, column in enumerate(range(start, ids_BL.shape[1])):
-            logits_bV = self.backbone(
-                ids_BL[rows_b][:, at_Q],
-                rule,
-                pad_BL=canvas.pad_BL[rows_b, :column],
-                at_BQ=at_Q.expand(len(rows_b), -1),
-                want_BW=at_Q.new_full((len(rows_b), 1), len(at_Q) - 1),
-                cache=cache,
-            )[:, 0]
-            logits_bV = ban(logits_bV, self.never())
-            seen_bL = ids_BL[rows_b, :column]
-            token_b = choose(self.decoder, logits_bV, seen_bL, lambda shape: noise.uniform(call, rows_b, shape))
-            ids_BL[rows_b, column] = token_b
-            ended_b = token_b == self.vocabulary.eos
-            if ended_b.any():
-                kept_BL = Canvas(ids_BL, canvas.holes_BL, canvas.pad_BL).text_and_end(self.vocabulary.eos)
-                ids_BL.masked_fill_(canvas.holes_BL & ~kept_BL, self.vocabulary.eos)
-            yield ids_BL
-            alive_b = ~ended_b & (holes_B[rows_b] > call + 1)
-            if not alive_b.any():
+        text, rule, never = Rows(canvas, self.vocabulary.eos), self.rule(canvas), self.never()
+        cache = self.backbone.cache(*canvas.ids_BL.shape) if self.decoder.cache else None
+        at = range(text.start)
+        for call, column in enumerate(range(text.start, canvas.ids_BL.shape[1])):
+            read_bQ, want_b1 = text.read(at)
+            logits_b1V = self.backbone(
+                read_bQ, rule, pad_BL=text.pad_bL, at_BQ=at, keys=column, want_BW=want_b1, cache=cache
+            )
+            seen_bL = partial(text.ids_BL.__getitem__, (text.rows_b, slice(column)))
+            draw_b = partial(noise.uniform, call, text.rows_b, ())
+            text.write(column, choose(self.decoder, ban(logits_b1V[:, 0], never), seen_bL, draw_b))
+            yield text.ids_BL
+            if not text.go_on(cache):
                 return
-            if not alive_b.all():
-                rows_b = rows_b[alive_b]
-                if cache is not None:
-                    cache.keep(alive_b)
-            at_Q = at_Q.new_tensor([column]) if self.decoder.cache else torch.arange(column + 1, device=at_Q.device)
+            at = range(column if self.decoder.cache else 0, column + 1)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         nats_B = self.token_nats(canvas)[0].double().sum(1)
@@ -92,6 +79,8 @@ class Autoregressive(Paradigm):
         canvas = canvas.without_columns_behind(canvas.text_and_end(self.vocabulary.eos))
         at_BH, real_BH = canvas.hole_positions()
         before_BH = (at_BH - 1).clamp(min=0)
-        logits_BHV = self.backbone(canvas.ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=before_BH)
         counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
-        return self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH
+        logits_NV = self.backbone(
+            canvas.ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=before_BH, need_BW=counted_BH
+        )
+        return self.nats(logits_NV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH

@@ -1,5 +1,6 @@
 """The paradigm interface: training loss, decoding, likelihood."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from paradigms.trunk.attention import AttentionRule
 from paradigms.trunk.backbone import Backbone
+from paradigms.trunk.products import candidates as candidates
 
 TOKENS, ORDER = 0, 1  # streams of the noise: which token is sampled, and at which position it is committed
 LATER = 1 << 20  # a decoder that revises a text numbers its forward passes from here, after those of the first decoder
@@ -168,15 +170,16 @@ class Paradigm(ABC, nn.Module):
         The text and the EOS after it count; every other entry has 0 nats.
         """
 
-    def nats(self, logits_BHV: Tensor, truth_BH: Tensor, counted_BH: Tensor, *, training: bool = False) -> Tensor:
+    def nats(self, logits: Tensor, truth_BH: Tensor, counted_BH: Tensor, *, training: bool = False) -> Tensor:
         """-log p of the targets, (B, H), under the distribution that the decoder samples from; 0 where not counted.
 
+        logits: (B, H, V), or (N, V) of the counted targets alone.
         In training EOS is always possible, whatever the decoder's `length`, so that one trained model serves all.
         """
-        truth_N = truth_BH.masked_fill(~counted_BH, -100).flatten()
         never = [self.vocabulary.mask, self.vocabulary.pad] if training else self.never()
-        logits_NV = ban(logits_BHV, never).flatten(0, 1)
-        return F.cross_entropy(logits_NV, truth_N, reduction="none").view(truth_BH.shape)
+        logits_NV = ban(logits if logits.dim() == 2 else logits[counted_BH], never)
+        nats_N = F.cross_entropy(logits_NV, truth_BH[counted_BH], reduction="none")
+        return nats_N.new_zeros(truth_BH.shape).masked_scatter(counted_BH, nats_N)
 
     def never(self) -> list[int]:
         """Ids that are never generated: mask, padding, and EOS where the length is given in advance."""
@@ -189,10 +192,18 @@ def all_rows(canvas: Canvas) -> Tensor:
 
 
 def ban(logits: Tensor, ids: list[int]) -> Tensor:
-    """logits (..., V) with the given ids set to -inf, in place because a copy would cost more than the operation."""
-    for token in ids:
-        logits[..., token] = -torch.inf
+    """logits (..., V) with the given ids set to -inf, in place because a copy would cost more than the operation.
+
+    Autograd need not know: a logit of -inf has probability 0, and with it gradient 0.
+    """
+    logits.detach().index_fill_(-1, index_of(tuple(ids), logits.device), -torch.inf)
     return logits
+
+
+@functools.cache
+def index_of(ids: tuple[int, ...], device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # the same tensor serves training
+        return torch.tensor(ids, device=device)
 
 
 def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,8 @@ class BlockDiffusion(Paradigm):
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         def draw(call: int, rows_b: Tensor, logits_bWV: Tensor, _: Tensor) -> Tensor:
-            return pick(logits_bWV, self.decoder.temperature, lambda: noise.uniform(call, rows_b, logits_bWV.shape[1:]))
+            shape = logits_bWV.shape[1:-1]
+            return pick(logits_bWV, self.decoder.temperature, lambda: noise.uniform(call, rows_b, shape))
 
         return (one.ids_BL for one in self.passes(canvas, noise, draw))
 
@@ -194,14 +195,15 @@ class BlockDiffusion(Paradigm):
         hidden_BS = hidden_BNK.flatten(1)[:, : text_BS.shape[1]]
         place_L = torch.arange(canvas.ids_BL.shape[1], device=text_BS.device)
         place_Q = torch.cat((place_L[:clean], place_L[start:]))
-        logits_BSV = self.backbone(
+        logits_NV = self.backbone(
             torch.cat((canvas.ids_BL[:, :clean], text_BS.masked_fill(hidden_BS, self.vocabulary.mask)), dim=1),
             beside(self.rule(canvas), start, clean),
             pad_BL=canvas.pad_BL[:, place_Q],
             place_BQ=place_Q.expand(B, -1),
             want_BW=torch.arange(clean, len(place_Q), device=text_BS.device).expand(B, -1),
+            need_BW=hidden_BS,
         )
-        return self.by_block(self.nats(logits_BSV, text_BS, hidden_BS))
+        return self.by_block(self.nats(logits_NV, text_BS, hidden_BS))
 
     def by_block(self, x_BS: Tensor) -> Tensor:
         """Splits (B, S) values into blocks, (B, N, K), filling up a short last block with 0."""

@@ -73,7 +73,7 @@ class CTC(Paradigm):
         """One forward pass; a text longer than the holes is truncated, a shorter one is filled up with EOS."""
         logits_BSV, real_BS = self.read(canvas)
         rows_B, eos = all_rows(canvas), self.vocabulary.eos
-        slot_BS = pick(logits_BSV, self.decoder.temperature, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:]))
+        slot_BS = pick(logits_BSV, self.decoder.temperature, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:-1]))
         text_BS = collapse(slot_BS.masked_fill(~real_BS, self.blank), self.blank, eos)
         before_BP = canvas.ids_BL[:, : canvas.start()]
         room = canvas.ids_BL.shape[1] - before_BP.shape[1] - text_BS.shape[1]

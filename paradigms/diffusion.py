@@ -120,5 +120,5 @@ class Diffusion(Paradigm):
     def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor, *, training: bool = False) -> Tensor:
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         ids_BL = canvas.ids_BL.scatter(1, at_BH, truth_BH.masked_fill(hidden_BH, self.vocabulary.mask))
-        logits_BHV = self.backbone(ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-        return self.nats(logits_BHV, truth_BH, hidden_BH, training=training)
+        logits_NV = self.backbone(ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH, need_BW=hidden_BH)
+        return self.nats(logits_NV, truth_BH, hidden_BH, training=training)

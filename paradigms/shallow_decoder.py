@@ -10,11 +10,13 @@ every other paradigm's: a step computes, reads and caches only the last layers. 
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, ban
+from paradigms.decoders.rows import Rows
 from paradigms.decoders.sampling import Sampling, choose
 from paradigms.trunk.attention import AttentionRule, prefix
 from paradigms.trunk.backbone import Backbone, Late
@@ -43,36 +45,21 @@ class ShallowDecoder(Paradigm):
         return Loss(nats_BH.sum() / counted_BH.sum(), counted_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        ids_BL, start, rule = canvas.ids_BL.clone(), canvas.start(), self.rule(canvas)
-        holes_B, rows_b = canvas.holes_BL.sum(1), all_rows(canvas)
-        cache = self.backbone.cache(*ids_BL.shape, layers=self.layers)
-        at_Q, read = torch.arange(start, device=ids_BL.device), start
-        for call, column in enumerate(range(start, ids_BL.shape[1])):
-            logits_bV = self.backbone(
-                ids_BL[rows_b][:, at_Q],
-                rule,
-                pad_BL=canvas.pad_BL[rows_b, :column],
-                at_BQ=at_Q.expand(len(rows_b), -1),
-                want_BW=at_Q.new_full((len(rows_b), 1), len(at_Q) - 1),
-                cache=cache,
-                late=Late(read, self.entry),
-            )[:, 0]
-            logits_bV = ban(logits_bV, self.never())
-            seen_bL = ids_BL[rows_b, :column]
-            token_b = choose(self.decoder, logits_bV, seen_bL, lambda shape: noise.uniform(call, rows_b, shape))
-            ids_BL[rows_b, column] = token_b
-            ended_b = token_b == self.vocabulary.eos
-            if ended_b.any():
-                kept_BL = Canvas(ids_BL, canvas.holes_BL, canvas.pad_BL).text_and_end(self.vocabulary.eos)
-                ids_BL.masked_fill_(canvas.holes_BL & ~kept_BL, self.vocabulary.eos)
-            yield ids_BL
-            alive_b = ~ended_b & (holes_B[rows_b] > call + 1)
-            if not alive_b.any():
+        text, rule, never = Rows(canvas, self.vocabulary.eos), self.rule(canvas), self.never()
+        cache = self.backbone.cache(*canvas.ids_BL.shape, layers=self.layers)
+        at, late = range(text.start), Late(text.start, self.entry)
+        for call, column in enumerate(range(text.start, canvas.ids_BL.shape[1])):
+            read_bQ, want_b1 = text.read(at)
+            logits_b1V = self.backbone(
+                read_bQ, rule, pad_BL=text.pad_bL, at_BQ=at, keys=column, want_BW=want_b1, cache=cache, late=late
+            )
+            seen_bL = partial(text.ids_BL.__getitem__, (text.rows_b, slice(column)))
+            draw_b = partial(noise.uniform, call, text.rows_b, ())
+            text.write(column, choose(self.decoder, ban(logits_b1V[:, 0], never), seen_bL, draw_b))
+            yield text.ids_BL
+            if not text.go_on(cache):
                 return
-            if not alive_b.all():
-                rows_b = rows_b[alive_b]
-                cache.keep(alive_b)
-            at_Q, read = at_Q.new_tensor([column]), 0
+            at, late = range(column, column + 1), Late(0, self.entry)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         nats_B = self.token_nats(canvas)[0].double().sum(1)
@@ -81,12 +68,13 @@ class ShallowDecoder(Paradigm):
     def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
         canvas = canvas.without_columns_behind(canvas.text_and_end(self.vocabulary.eos))
         at_BH, real_BH = canvas.hole_positions()
-        logits_BHV = self.backbone(
+        counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
+        logits_NV = self.backbone(
             canvas.ids_BL,
             self.rule(canvas),
             pad_BL=canvas.pad_BL,
             want_BW=(at_BH - 1).clamp(min=0),
+            need_BW=counted_BH,
             late=Late(canvas.start(), self.entry),
         )
-        counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
-        return self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH
+        return self.nats(logits_NV, canvas.ids_BL.gather(1, at_BH), counted_BH), counted_BH

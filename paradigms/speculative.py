@@ -58,7 +58,7 @@ class MaskDraft:
             masks_bM = rows_b.new_full((len(rows_b), masks), model.vocabulary.mask)
             logits_bKV = text.read(masks_bM, drafting(text.cursor_B[rows_b, None, None], masks))
             draft_bK = pick(
-                logits_bKV, self.temperature, lambda: noise.uniform(text.call, rows_b, logits_bKV.shape[1:])
+                logits_bKV, self.temperature, lambda: noise.uniform(text.call, rows_b, logits_bKV.shape[1:-1])
             )
             yield text.ids_BL
             text.verify(draft_bK, logits_bKV)
@@ -117,14 +117,15 @@ class Speculative(Paradigm):
         column_L = column_L[: canvas.ids_BL.shape[1]]
         hidden_BL = canvas.holes_BL & (column_L >= cut_B1) & (column_L < cut_B1 + masks)
         at_BM = cut_B1 + torch.arange(masks, device=cut_B1.device)
-        logits_BMV = self.backbone(
+        said_BL = F.pad(canvas.ids_BL, (0, masks))
+        counted_BL = F.pad(canvas.text_and_end(self.vocabulary.eos), (0, masks))
+        counted_BM = counted_BL.gather(1, at_BM + 1)
+        logits_NV = self.backbone(
             canvas.ids_BL.masked_fill(hidden_BL, self.vocabulary.mask),
             drafting(cut_B1[:, :, None], masks),
             pad_BL=canvas.pad_BL,
             want_BW=at_BM.clamp(max=len(column_L) - 1),
+            need_BW=counted_BM,
         )
-        said_BL = F.pad(canvas.ids_BL, (0, masks))
-        counted_BL = F.pad(canvas.text_and_end(self.vocabulary.eos), (0, masks))
-        counted_BM = counted_BL.gather(1, at_BM + 1)
-        nats_BM = self.nats(logits_BMV, said_BL.gather(1, at_BM + 1), counted_BM)
+        nats_BM = self.nats(logits_NV, said_BL.gather(1, at_BM + 1), counted_BM)
         return Loss(nats_BM.sum() / counted_BM.sum().clamp(min=1), counted_BM.sum())

@@ -52,17 +52,20 @@ class Perfect(nn.Module):
         rule: AttentionRule,
         *,
         pad_BL: Tensor,
-        at_BQ: Tensor | None = None,
+        at_BQ: Tensor | range | None = None,
+        keys: int | None = None,
         want_BW: Tensor | None = None,
+        need_BW: Tensor | None = None,
         cache: Memory | None = None,
     ) -> Tensor:
         ids_BL = ids_BQ if cache is None else cache.grow(ids_BQ)
-        at_BQ = torch.arange(ids_BQ.shape[1]).expand_as(ids_BQ) if at_BQ is None else at_BQ
+        columns = range(ids_BQ.shape[1]) if at_BQ is None else at_BQ
+        at_BQ = torch.tensor(columns).expand_as(ids_BQ) if isinstance(columns, range) else columns
         want_BW = torch.arange(ids_BQ.shape[1]).expand_as(ids_BQ) if want_BW is None else want_BW
         query_BW = at_BQ.gather(1, want_BW)
         keys = torch.arange(ids_BL.shape[1])
         sees_BWL = rule(query_BW[:, :, None], keys[None, None]).expand(*query_BW.shape, len(keys))
-        return torch.stack(
+        logits_BWV = torch.stack(
             [
                 torch.stack(
                     [self.logits(ids, sees, int(at)) for sees, at in zip(sees_WL.tolist(), query_W, strict=True)]
@@ -70,6 +73,7 @@ class Perfect(nn.Module):
                 for ids, sees_WL, query_W in zip(ids_BL.tolist(), sees_BWL, query_BW, strict=True)
             ]
         )
+        return logits_BWV if need_BW is None else logits_BWV[need_BW]
 
     def logits(self, ids: Sequence[int], sees: Sequence[bool], at: int) -> Tensor:
         """ln p of every id at `at` (or behind it), given those of the holes' ids that are seen and are no mask."""

@@ -1,12 +1,15 @@
 """One trunk: the same size for everybody, cached as uncached, a padded row as the row alone."""
 
+import itertools
+
 import pytest
 import torch
-from conftest import BACKBONES, CPU, VOCABULARY, cell, row_of, suffix_canvas, tiny, tiny_backbone
+from conftest import BACKBONES, CPU, ROOT, VOCABULARY, cell, row_of, suffix_canvas, tiny, tiny_backbone
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from paradigms.base import Vocabulary
+from paradigms.trunk import products
 from paradigms.trunk.attention import causal, everywhere, prefix, prompt_apart
 from paradigms.trunk.backbone import Backbone
 
@@ -119,3 +122,78 @@ def test_embeddings_begin_with_their_deviation() -> None:
     assert float(backbone.embed.weight.detach().std()) == pytest.approx(0.25, rel=0.02)
     with pytest.raises(ValueError, match=r"embedding=0: must be above 0"):
         Backbone(8, layers=2, width=16, heads=2, hidden=24, embedding=0)
+
+
+def test_packed_weights_follow_every_change() -> None:
+    """A step of the fused optimiser, a copy, a cast: evaluation always multiplies with the present weights."""
+    backbone = tiny_backbone(dtype=torch.float32)
+    ids, pad = torch.randint(3, 12, (2, 6)), torch.zeros(2, 6, dtype=torch.bool)
+    optimizer = torch.optim.AdamW(backbone.parameters(), lr=0.1, fused=True)
+
+    def agree(tolerance: float) -> None:
+        with torch.no_grad():
+            packed = backbone.eval()(ids, causal, pad_BL=pad)
+            plain = backbone.train()(ids, causal, pad_BL=pad)
+        torch.testing.assert_close(packed, plain, rtol=tolerance, atol=tolerance)
+
+    def step() -> None:
+        backbone.eval()(ids, causal, pad_BL=pad).square().mean().backward()
+        optimizer.step()
+
+    def shrink() -> None:
+        with torch.no_grad():
+            backbone.layers[0].mlp_norm.weight.mul_(0.5)
+
+    for change in (step, shrink, lambda: backbone.load_state_dict(tiny_backbone(1).state_dict())):
+        agree(1e-4)
+        change()
+        agree(1e-4)
+    backbone.double()
+    agree(1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["mm", "onednn"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_kernels_multiply_and_add(kernel: str, rows: int) -> None:
+    if kernel == "onednn" and not products.has_onednn():
+        pytest.skip("this build of torch has no such operators")
+    x, weight, y = torch.randn(rows, 24), torch.randn(40, 24), torch.randn(rows, 40)
+    made = products.KERNELS[kernel](weight)
+    torch.testing.assert_close(made(x, None), x @ weight.T, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(made(x, y), y + x @ weight.T, rtol=1e-4, atol=1e-4)
+
+
+def test_a_product_in_onednn_has_the_gradients_of_a_plain_one() -> None:
+    if not products.has_onednn():
+        pytest.skip("this build of torch has no such operators")
+    x, weight, slope = torch.randn(12, 24), torch.randn(40, 24), torch.randn(12, 40)
+    found = []
+    for product in (products.Trained.apply, torch.nn.functional.linear):
+        of_x, of_weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
+        (product(of_x, of_weight) * slope).sum().backward()
+        found.append((of_x.grad, of_weight.grad))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_every_kernel_that_is_chosen_gives_the_same_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a measurement finds, and wherever the operators are missing."""
+    monkeypatch.setattr(products, "SMALL", 0)
+    backbone = tiny_backbone(dtype=torch.float32)
+    ids, pad = torch.randint(3, 12, (1, 6)), torch.zeros(1, 6, dtype=torch.bool)
+    with torch.no_grad():
+        expected = backbone(ids, causal, pad_BL=pad)
+        for names in itertools.product(*[["mm", "onednn"] if products.has_onednn() else ["mm"]] * 2):
+            monkeypatch.setattr(products, "measured", lambda _, rows, names=names: dict.fromkeys(
+                [(48, 16), (16, 16), (16, 24), (12, 16)], names[rows > products.FEW]))  # fmt: skip
+            monkeypatch.setattr(products, "CHOSEN", {})
+            backbone.train().eval()
+            backbone.version = None
+            torch.testing.assert_close(backbone(ids, causal, pad_BL=pad), expected, rtol=1e-4, atol=1e-4)
+            assert set(backbone.names_of_kernels().values()) == {names}
+
+
+def test_operators_that_torch_does_not_document_are_called_in_one_module() -> None:
+    found = {path.name for path in (ROOT / "paradigms").rglob("*.py") if "torch.ops" in path.read_text()}
+    found |= {path.name for path in (ROOT / "wordways").rglob("*.py") if "torch.ops" in path.read_text()}
+    assert found == {"products.py"}

@@ -58,3 +58,15 @@ def test_draws_are_uniform_and_uncorrelated() -> None:
         assert stats.kstest(sample.numpy(), "uniform").pvalue > 1e-4
     for other in (second, first.roll(1, 0), first.roll(1, 1), source.uniform(0, rows, (1000,), stream=1)):
         assert abs(float(torch.corrcoef(torch.stack([first.flatten(), other.flatten()]))[0, 1])) < 5e-3
+
+
+def test_numbers_that_are_hashed_ahead_are_those_of_their_pass() -> None:
+    """Whatever was asked before, in whatever order: passes, rows, shapes and streams each have their own numbers."""
+    used = noise("a", "b", "c")
+    asked = [
+        (0, ALL, (), 0), (1, ALL[1:], (), 0), (7, ALL, (4,), 1), (2, ALL, (), 1), (3, ALL.flip(0), (), 0),
+        (400, ALL, (), 0), (6, ALL, (4,), 1), (8, ALL, (400,), 0),
+    ]  # fmt: skip
+    for call, rows, shape, stream in asked:
+        fresh = torch.cat([noise(name).uniform(call, ALL[:1], shape, stream) for name in "abc"])
+        assert torch.equal(used.uniform(call, rows, shape, stream), fresh[rows])

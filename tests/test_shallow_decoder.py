@@ -74,7 +74,7 @@ def test_step_by_step_it_says_what_it_does_in_training(layers: int) -> None:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_prompt_passes_all_layers_and_the_text_only_the_last(layers: int) -> None:
     def count(layer: nn.Module, seen: list[int]) -> None:
-        layer.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[1]))
+        layer.register_forward_pre_hook(lambda _, args: seen.append(len(args[0]) // len(PROMPTS)))
 
     paradigm, passed = shallow(layers), [list[int]() for _ in range(3)]
     for layer, seen in zip(paradigm.backbone.layers, passed, strict=True):

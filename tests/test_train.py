@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CPU, cell
+from conftest import CPU, PRESETS, cell, noise, suffix_canvas, tiny
 from safetensors.torch import load_file
 
 from wordways.run.text import Stream, build_text
-from wordways.run.train import TrainSettings, fit
+from wordways.run.train import TrainSettings, autocast, fit
 from wordways.run.training import validation_set
 
 SMALL = ("task.n=3", "task.alphabet=8", "train.steps=40", "train.batch=8", "train.warmup=5")
@@ -118,3 +118,29 @@ def test_decoders_of_one_training_share_it() -> None:
         cell(f"paradigm={name}").training_key for name in ("diffusion", "diffusion_k1", "diffusion_k2", "diffusion_k3")
     }
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_products_in_bfloat16_give_the_same_loss_and_slope_to_their_precision(preset: str) -> None:
+    """A step in mixed precision: weights and losses stay in float32, the loss within a hundredth."""
+    canvas = suffix_canvas([[3, 4, 5, 1], [6, 7, 1]], 6, truth=lambda row, i: 3 + (row + i) % 7)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        paradigm = tiny(preset, dtype=torch.float32).train()
+        with autocast(CPU, precision):
+            loss = paradigm.loss(canvas, noise("a", "b"), 0.5)
+        loss.mean.backward()
+        slopes = [weight.grad for weight in paradigm.parameters() if weight.grad is not None]
+        assert all(slope.dtype is torch.float32 for slope in slopes)
+        found.append((float(loss.mean.detach()), torch.cat([slope.flatten() for slope in slopes])))
+    (exact, slope), (rough, near) = found
+    assert rough == pytest.approx(exact, rel=0.01)
+    assert float(torch.cosine_similarity(slope, near, dim=0)) > 0.99
+
+
+def test_precision_is_part_of_what_shapes_training_and_float32_is_left_unsaid() -> None:
+    plain, said, other = cell(), cell("train.precision=float32"), cell("train.precision=bfloat16")
+    assert plain.training_key == said.training_key != other.training_key
+    assert plain.id == said.id != other.id
+    assert "precision" not in plain.config["train"]
+    assert other.config["train"]["precision"] == "bfloat16"

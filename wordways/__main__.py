@@ -18,6 +18,7 @@ from wordways.run.cell import Cell
 from wordways.run.check import judged_by_itself
 from wordways.run.estimate import announcement
 from wordways.run.execute import kept, run_cell, score_cell
+from wordways.run.memory import keep_freed_memory
 from wordways.run.session import awaits_timing, time_cells
 from wordways.settings import SettingError
 
@@ -53,6 +54,7 @@ def main() -> None:
             sys.exit(refuse(error))
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
+        keep_freed_memory()
         job()
         time_cells(cells)
         finish(cells, results)

@@ -161,7 +161,7 @@ class CommitOnce(OrderAndCount):
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         def draw(call: int, logits_BWV: Tensor, _: Tensor) -> Tensor:
-            rows_B, shape = all_rows(canvas), logits_BWV.shape[1:]
+            rows_B, shape = all_rows(canvas), logits_BWV.shape[1:-1]
             return pick(logits_BWV, self.temperature, lambda: noise.uniform(call, rows_B, shape))
 
         return (one.ids_BL for one in self.passes(model, canvas, noise, draw))
@@ -175,6 +175,7 @@ class CommitOnce(OrderAndCount):
         block_BH = torch.arange(H, device=at_BH.device).expand_as(at_BH) // size
         blocks_B = block_BH.masked_fill(~open_BH, -1).amax(1) + 1
         kept = BlockCache(self.cache, self.refresh, backbone, canvas) if self.cache else None
+        rule, never = model.rule(canvas), model.never()
         step_B = masks_B = last_B = torch.full_like(rows_B, -1)
         call = -1
         while open_BH.any():
@@ -188,11 +189,11 @@ class CommitOnce(OrderAndCount):
             slot_BW = (~inside_BH).byte().argsort(dim=1, stable=True)[:, : int(inside_BH.sum(1).max())]
             at_BW, open_BW = at_BH.gather(1, slot_BW), inside_BH.gather(1, slot_BW)
             if kept is None:
-                logits_BWV = backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BW)
+                logits_BWV = backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_BW)
             else:
                 block_BQ = at_BH[:, int(now_B[0]) * size : int(now_B[0] + 1) * size]
-                logits_BWV = kept.read(ids_BL, model.rule(canvas), block_BQ, at_BW, int(step_B[0]))
-            logits_BWV = ban(logits_BWV, model.never())
+                logits_BWV = kept.read(ids_BL, rule, block_BQ, at_BW, int(step_B[0]))
+            logits_BWV = ban(logits_BWV, never)
             token_BW = choose(call, logits_BWV, slot_BW)
             score_BW = self.scores(
                 logits_BWV,

@@ -35,16 +35,17 @@ class Gibbs:
         at_BH, real_BH = canvas.hole_positions()
         rows_B, ids_BL = all_rows(canvas), canvas.ids_BL.clone()
         visits_BH = torch.zeros_like(at_BH, dtype=torch.float64).masked_fill(~real_BH, torch.inf)
+        rule, never = model.rule(canvas), model.never()
         for call in range(max(self.updates, at_BH.shape[1])):
             # the least visited hole, ties broken at random: sweeps in random order
             turn_B = (visits_BH + noise.uniform(call, rows_B, at_BH.shape[1:], ORDER)).argmin(1)
             visits_BH[rows_B, turn_B] += 1
             at_B1 = at_BH.gather(1, turn_B[:, None])
             ids_BL.scatter_(1, at_B1, model.vocabulary.mask)
-            logits_BV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_B1)[:, 0]
-            logits_BV = ban(logits_BV, model.never())
+            logits_BV = model.backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_B1)[:, 0]
+            logits_BV = ban(logits_BV, never)
             if call >= self.burn_in:
                 logits_BV = keep_top_k(logits_BV, self.top_k)
-            token_B = pick(logits_BV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BV.shape[1:]))
+            token_B = pick(logits_BV, self.temperature, lambda: noise.uniform(call, rows_B, ()))
             ids_BL.scatter_(1, at_B1, token_B[:, None])
             yield ids_BL

@@ -41,6 +41,7 @@ class Stub:
         *,
         pad_BL: Tensor,
         want_BW: Tensor | None = None,
+        need_BW: Tensor | None = None,
         at_BQ: None = None,
         cache: None = None,
     ) -> Tensor:
@@ -54,7 +55,8 @@ class Stub:
         logits_BLV[..., self.vocabulary.mask] = -1e4
         self.asked_BW = place_L.expand_as(ids_BL) if want_BW is None else want_BW
         source_BW = (self.asked_BW - int(self.shift)).clamp(min=0)
-        return logits_BLV.gather(1, source_BW[:, :, None].expand(-1, -1, self.vocabulary.size))
+        logits_BWV = logits_BLV.gather(1, source_BW[:, :, None].expand(-1, -1, self.vocabulary.size))
+        return logits_BWV if need_BW is None else logits_BWV[need_BW]
 
     def model(self, decoder: CommitOnce) -> Diffusion:
         backbone: Any = self
@@ -62,7 +64,10 @@ class Stub:
 
 
 class PublishedNoise:
-    """One stream for the whole batch and canvas, sampled in every pass: float64 for tokens, float32 for the order."""
+    """One stream for the whole batch and canvas, sampled in every pass: float64 for tokens, float32 for the order.
+
+    For tokens there is one number per logit, as the published programs draw them.
+    """
 
     def __init__(self, stub: Stub, seed: int, canvas: Canvas):
         self.stub, self.shape = stub, tuple(canvas.ids_BL.shape)
@@ -72,8 +77,9 @@ class PublishedNoise:
         at_BW = self.stub.asked_BW[: self.shape[0]]
         if stream == ORDER:
             return torch.rand(self.shape, generator=self.generator).gather(1, at_BW)
-        whole_BLV = torch.rand(*self.shape, shape[-1], generator=self.generator, dtype=torch.float64)
-        return whole_BLV.gather(1, at_BW[:, :, None].expand(-1, -1, shape[-1]))
+        size = self.stub.vocabulary.size
+        whole_BLV = torch.rand(*self.shape, size, generator=self.generator, dtype=torch.float64)
+        return whole_BLV.gather(1, at_BW[:, :, None].expand(-1, -1, size))
 
 
 def masks_behind(prompt: Sequence[Sequence[int]], holes: int, mask: int) -> Canvas:
@@ -111,7 +117,7 @@ def llada_generate(
     model = stub.model(CommitOnce(temperature, order, steps=steps, block=block_length, guidance=guidance))  # type: ignore[arg-type]
 
     def with_idle_passes() -> Iterator[Tensor]:
-        rows_B, shape = torch.arange(len(prompt)), (gen_length, stub.vocabulary.size)
+        rows_B, shape = torch.arange(len(prompt)), (gen_length,)
         for ids_BL in model.decode(canvas, noise):
             yield ids_BL
             block = (stub.calls - 1) // passes * block_length + canvas.start()
@@ -121,7 +127,7 @@ def llada_generate(
                 if temperature > 0:
                     noise.uniform(0, rows_B, shape)
                 if remasking == "random":
-                    noise.uniform(0, rows_B, shape[:1], ORDER)
+                    noise.uniform(0, rows_B, shape, ORDER)
 
     return written(stub, with_idle_passes(), canvas)
 

@@ -40,11 +40,12 @@ def mask_predict(
     rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
     ids_BL, hidden_BH = canvas.ids_BL, real_BH
     score_BH = torch.zeros_like(at_BH, dtype=torch.float32)
+    rule, never = model.rule(canvas), model.never()
     for number in range(passes):
-        logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-        logits_BHV = ban(logits_BHV, model.never())
+        logits_BHV = model.backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_BH)
+        logits_BHV = ban(logits_BHV, never)
         call = first_call + number
-        token_BH = pick(logits_BHV, temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
+        token_BH = pick(logits_BHV, temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:-1]))
         score_BH = probability(logits_BHV, token_BH).where(hidden_BH, score_BH)
         ids_BL = ids_BL.scatter(1, at_BH, token_BH.where(hidden_BH, ids_BL.gather(1, at_BH)))
         yield ids_BL

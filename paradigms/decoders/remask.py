@@ -51,10 +51,11 @@ class Remask:
         rows_B, ids_BL, mask = all_rows(canvas), canvas.ids_BL, model.vocabulary.mask
         written_BH = real_BH & (ids_BL.gather(1, at_BH) != mask)  # tokens of a given draft may be re-masked, too
         sure_BH = torch.full_like(at_BH, torch.inf, dtype=torch.float64)
+        rule, never = model.rule(canvas), model.never()
         for call in range(self.steps):
-            logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-            logits_BHV = ban(logits_BHV, model.never())
-            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
+            logits_BHV = model.backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_BH)
+            logits_BHV = ban(logits_BHV, never)
+            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:-1]))
             open_chance_BH, write_chance_BH = self.chances(call, sure_BH)
             chance_BH = noise.uniform(call, rows_B, at_BH.shape[1:], ORDER)
             opens_BH = written_BH & (chance_BH < open_chance_BH)

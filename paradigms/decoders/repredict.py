@@ -33,10 +33,11 @@ class RepredictAll:
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         at_BH, real_BH = canvas.hole_positions()
         rows_B, holes_B, ids_BL = all_rows(canvas), real_BH.sum(1), canvas.ids_BL
+        rule, never = model.rule(canvas), model.never()
         for call in range(self.passes):
-            logits_BHV = model.backbone(ids_BL, model.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH)
-            logits_BHV = ban(logits_BHV, model.never())
-            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:]))
+            logits_BHV = model.backbone(ids_BL, rule, pad_BL=canvas.pad_BL, want_BW=at_BH)
+            logits_BHV = ban(logits_BHV, never)
+            token_BH = pick(logits_BHV, self.temperature, lambda: noise.uniform(call, rows_B, logits_BHV.shape[1:-1]))
             kept_BH = best(probability(logits_BHV, token_BH), real_BH, holes_B * (call + 1) // self.passes)
             shown_BH = token_BH.masked_fill(~kept_BH, model.vocabulary.mask)
             ids_BL = ids_BL.scatter(1, at_BH, shown_BH.where(real_BH, ids_BL.gather(1, at_BH)))

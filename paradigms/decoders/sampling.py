@@ -43,14 +43,20 @@ def at_least(settings: object, name: str, least: float) -> None:
 
 
 def pick(logits: Tensor, temperature: float, draw: Callable[[], Tensor]) -> Tensor:
-    """Tokens (...) from logits (..., V): the argmax at temperature 0, else a sample by the Gumbel-max trick.
+    """Tokens (...) from logits (..., V): the argmax at temperature 0, else a sample from softmax(logits / T).
 
-    argmax(logits + T G) with G = -log(-log U) is a sample from softmax(logits / T) (Gumbel, 1954).
-    `draw` returns U, float64 in (0, 1), and is called only where it is needed.
+    `draw` returns U, float64 in (0, 1), and is called only where it is needed. From one number per token (...), the
+    sample is the first token at which the cumulative distribution exceeds U. From one number per logit (..., V), as
+    published programs draw them, it is argmax(logits + T G) with G = -log(-log U) (Gumbel, 1954).
     """
     if temperature == 0:
         return logits.argmax(-1)
-    return (logits.double() - temperature * (-draw().log()).log()).argmax(-1)
+    uniform = draw()
+    if uniform.dim() == logits.dim():
+        return (logits.double() - temperature * (-uniform.log()).log()).argmax(-1)
+    mass = logits.double().div_(temperature).softmax(-1).cumsum(-1)
+    below = (uniform * mass[..., -1])[..., None]
+    return torch.searchsorted(mass, below, right=True)[..., 0].clamp_(max=logits.shape[-1] - 1)
 
 
 def penalise(logits_bV: Tensor, seen_bL: Tensor, penalty: float) -> Tensor:
@@ -80,10 +86,10 @@ def keep_min_p(logits_bV: Tensor, p: float) -> Tensor:
     return logits_bV.masked_fill(probability < p * probability.amax(-1, keepdim=True), -torch.inf)
 
 
-def choose(how: Sampling, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
-    """A token for every row, (b,), after the ids `seen`; `draw(shape)` returns float64 in (0, 1), (b, *shape)."""
+def choose(how: Sampling, logits_bV: Tensor, seen_bL: Callable[[], Tensor], draw_b: Callable[[], Tensor]) -> Tensor:
+    """A token for every row, (b,). seen_bL() returns the ids before it, draw_b() a number in (0, 1) for every row."""
     if how.repetition_penalty != 1:
-        logits_bV = penalise(logits_bV, seen_bL, how.repetition_penalty)
+        logits_bV = penalise(logits_bV, seen_bL(), how.repetition_penalty)
     if how.temperature == 0:
         return logits_bV.argmax(-1)
     logits_bV = logits_bV / how.temperature
@@ -93,4 +99,4 @@ def choose(how: Sampling, logits_bV: Tensor, seen_bL: Tensor, draw: Callable[[tu
         logits_bV = keep_top_p(logits_bV, how.top_p)
     if how.min_p is not None:
         logits_bV = keep_min_p(logits_bV, how.min_p)
-    return pick(logits_bV, 1.0, lambda: draw(logits_bV.shape[1:]))
+    return pick(logits_bV, 1.0, draw_b)

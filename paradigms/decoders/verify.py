@@ -33,7 +33,7 @@ def accept(
 
     A drafted token is accepted with probability min(1, p / q). At the first rejection a token is sampled from
     max(p - q, 0), normalised; where all are accepted, it is sampled from the last p (Leviathan et al., 2023).
-    chance_bK: uniform samples.  draw: returns uniform samples, (b, V).
+    chance_bK: uniform samples.  draw: returns uniform samples, (b,).
     """
     guess_bK1 = draft_bK[:, :, None]
     stays_bK1 = chance_bK[:, :, None] * q_bKV.gather(2, guess_bK1) < p_bNV[:, :-1].gather(2, guess_bK1)
@@ -112,7 +112,7 @@ class Writing:
             else:
                 q_bKV = law(drawn_from_bKV, self.temperature)
             chance_bK = self.noise.uniform(self.call, rows_b, draft_bK.shape[1:], ORDER)
-            draw = partial(self.noise.uniform, self.call, rows_b, p_bNV.shape[2:])
+            draw = partial(self.noise.uniform, self.call, rows_b, ())
             accepted_b, next_b = accept(p_bNV, q_bKV, draft_bK, chance_bK, draw)
         self.write(F.pad(draft_bK, (0, 1)).scatter(1, accepted_b[:, None], next_b[:, None]), accepted_b)
         return expected_bN

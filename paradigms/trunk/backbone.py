@@ -5,6 +5,8 @@ It has pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary position embeddings (
 2019).
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,6 +15,9 @@ from torch.nn import functional as F
 
 from paradigms.trunk.attention import AttentionRule
 from paradigms.trunk.cache import Cache
+from paradigms.trunk.products import Kernel, Packed, Product, pack
+from paradigms.trunk.rotary import Rotary, turned
+from paradigms.trunk.sight import Sight
 
 
 class Late(NamedTuple):
@@ -25,10 +30,10 @@ class Late(NamedTuple):
     layer: int
 
 
-def rotate(x_BNQD: Tensor, cos_BQD: Tensor, sin_BQD: Tensor) -> Tensor:
-    """Rotary embedding: rotates the two halves of every head's vector by an angle that grows with the position."""
-    left, right = x_BNQD.chunk(2, dim=-1)
-    return x_BNQD * cos_BQD[:, None] + torch.cat((-right, left), dim=-1) * sin_BQD[:, None]
+SHORT = 256  # keys up to which the gradient of plain products is faster on the CPU than that of the fused kernel
+
+Columns = Tensor | range
+"""Columns of a pass's queries: (B, Q), or a range where they are the same in all rows."""
 
 
 class Layer(nn.Module):
@@ -36,7 +41,6 @@ class Layer(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int):
         super().__init__()
-        self.heads = heads
         self.attend_norm = nn.RMSNorm(width, eps=1e-5)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.attend_out = nn.Linear(width, width, bias=False)
@@ -44,28 +48,17 @@ class Layer(nn.Module):
         self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
         self.mlp_out = nn.Linear(hidden, width, bias=False)
 
-    def forward(
-        self,
-        x_BQD: Tensor,
-        turn: tuple[Tensor, Tensor],
-        sees_B1QL: Tensor,
-        at_BQ: Tensor,
-        kept_2BNLD: Tensor | None,
-    ) -> Tensor:
-        B, Q, D = x_BQD.shape
-        N = self.heads
-        qkv = self.qkv(self.attend_norm(x_BQD)).view(B, Q, 3 * N, D // N).transpose(1, 2)
-        query, key = rotate(qkv[:, : 2 * N], *turn).chunk(2, dim=1)
-        value = qkv[:, 2 * N :]
-        if kept_2BNLD is not None:
-            rows_B1 = torch.arange(B, device=x_BQD.device)[:, None]
-            kept_2BNLD[0][rows_B1, :, at_BQ] = key.transpose(1, 2)
-            kept_2BNLD[1][rows_B1, :, at_BQ] = value.transpose(1, 2)
-            key, value = kept_2BNLD[..., : sees_B1QL.shape[-1], :].unbind()
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=sees_B1QL)
-        x_BQD = x_BQD + self.attend_out(mixed.transpose(1, 2).reshape(B, Q, D))
-        gate, up = self.gate_up(self.mlp_norm(x_BQD)).chunk(2, dim=-1)
-        return x_BQD + self.mlp_out(F.silu(gate) * up)
+    def products(self) -> list[Product]:
+        """The layer's products, in the order in which `forward` takes their kernels."""
+        before, between = Product(self.qkv, self.attend_norm), Product(self.gate_up, self.mlp_norm)
+        return [before, Product(self.attend_out), between, Product(self.mlp_out)]
+
+    def forward(self, x_MD: Tensor, kernels: Sequence[Kernel], attend: Callable[[Tensor], Tensor]) -> Tensor:
+        """The layer at M positions of any rows; `attend` maps queries, keys and values (M, 3 D) to a mix (M, D)."""
+        to_qkv, from_mixed, to_gate_up, from_hidden = kernels
+        x_MD = from_mixed(attend(to_qkv(x_MD)), x_MD)
+        gate_MH, up_MH = to_gate_up(x_MD).chunk(2, dim=-1)
+        return from_hidden(F.silu(gate_MH) * up_MH, x_MD)
 
 
 class Backbone(nn.Module):
@@ -86,6 +79,11 @@ class Backbone(nn.Module):
         self.embed = nn.Embedding.from_pretrained(unset, freeze=False)
         self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.products = [layer.products() for layer in self.layers] + [[Product(self.embed, self.norm)]]  # type: ignore[operator]
+        self.rotary = Rotary(width // heads)
+        self.sight: Sight | None = None
+        self.version: list[int] | None = None
+        self.packed: list[list[Packed]] = []
 
     def initialise(self, generator: torch.Generator) -> None:
         """Samples matrices with deviation 1/sqrt(inputs), embeddings with their own; norms are 1, branch outputs 0."""
@@ -99,10 +97,42 @@ class Backbone(nn.Module):
                     deviation = self.embedding if name == "embed.weight" else weight.shape[1] ** -0.5
                     weight.normal_(0, deviation, generator=generator)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Backbone":
+        self.version = None  # new values may come under old version numbers
+        return super()._apply(fn, recurse)
+
     def cache(self, rows: int, positions: int, layers: int | None = None) -> Cache:
         """An empty key-value cache for the last `layers` layers, by default for all."""
         layers = len(self.layers) if layers is None else layers
         return Cache(self.embed.weight, layers, rows, self.heads, positions, self.width // self.heads)
+
+    def kernels(self) -> Sequence[Sequence[Kernel]]:
+        """The kernels of every layer and, last, of the head: in evaluation on the CPU of packed weights.
+
+        Packing takes milliseconds, and is repeated when a weight has changed. Fused optimisers do not count a weight's
+        version up, therefore a pass that can be part of a training ends the validity of packed weights.
+        """
+        if self.training or torch.is_grad_enabled() or self.embed.weight.device.type != "cpu":
+            self.version = None
+            return self.products
+        if self.version is None:
+            self.weights = [weight for weight in self.parameters() if not weight.is_inference()]
+        version = [weight._version for weight in self.weights]
+        if version != self.version:
+            packed = iter(pack([product for of_layer in self.products for product in of_layer]))
+            self.packed = [[next(packed) for _ in of_layer] for of_layer in self.products]
+            self.version = version
+        return self.packed
+
+    def names_of_kernels(self) -> dict[str, tuple[str, str]]:
+        """The kernels that serve one row and more rows, by the shape of a weight; empty before any evaluation."""
+        pairs = zip(self.products, self.packed, strict=False)
+        both = [pair for pair in pairs for pair in zip(*pair, strict=True)]
+        return {"x".join(map(str, product.module.weight.shape)): packed.names for product, packed in both}
+
+    def packed_bytes(self) -> int:
+        """Bytes of the packed copies of weights."""
+        return sum(packed.nbytes for of_layer in self.packed for packed in of_layer)
 
     def forward(
         self,
@@ -110,56 +140,74 @@ class Backbone(nn.Module):
         rule: AttentionRule,
         *,
         pad_BL: Tensor,
-        at_BQ: Tensor | None = None,
+        at_BQ: Columns | None = None,
+        keys: int | None = None,
         place_BQ: Tensor | None = None,
         want_BW: Tensor | None = None,
+        need_BW: Tensor | None = None,
         cache: Cache | None = None,
         late: Late | None = None,
     ) -> Tensor:
-        """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted.
+        """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted; those of padding mean nothing.
 
-        ids_BQ: the tokens read in this pass.  pad_BL: True at padding; its width is the number of key columns.
-        at_BQ: the columns of ids_BQ, by default 0..Q-1.  want_BW: indices into the Q queries, by default all.
-        place_BQ: their positions for the rotary embedding, by default at_BQ; two tokens may share a position.
+        ids_BQ: the tokens read in this pass.  pad_BL: True at padding.  at_BQ: the columns of ids_BQ, by default
+        0..Q-1.  keys: how many columns, from the first on, are attended to, by default all.
+        place_BQ: positions for the rotary embedding, by default at_BQ; two tokens may share a position.
+        want_BW: indices into the Q queries, by default all.  need_BW: True where one of these is needed after all; only
+        the N needed are then computed, row by row, and returned as (N, V).
         cache: keys and values of earlier passes; those of this pass are written into it.
         late: which queries pass only the last layers, by default none; a cache then needs no other layers.
+        Masks are kept for the next pass, which uses them if it gets the same objects `rule` and `pad_BL`.
         """
-        if at_BQ is None:
-            at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
-        query_BQ1, key_11L = at_BQ[:, :, None], torch.arange(pad_BL.shape[1], device=ids_BQ.device)[None, None]
-        # every position sees itself, because padding would otherwise have no key to attend to
-        sees_B1QL = (rule(query_BQ1, key_11L) & ~pad_BL[:, None] | (key_11L == query_BQ1))[:, None]
-        x_BQD = self.embed(ids_BQ)
-        half = self.width // self.heads // 2
-        frequency = 10_000.0 ** (-torch.arange(half, device=x_BQD.device, dtype=torch.float64) / half)
-        place_BQ = at_BQ if place_BQ is None else place_BQ
-        angle_BQD = (place_BQ[:, :, None] * frequency).repeat(1, 1, 2)
-        turn = angle_BQD.cos().to(x_BQD.dtype), angle_BQD.sin().to(x_BQD.dtype)
+        B, Q = ids_BQ.shape
+        at_BQ = range(Q) if at_BQ is None else at_BQ
+        keys = pad_BL.shape[1] if keys is None else keys
+        if self.sight is None or not self.sight.serves(rule, pad_BL):
+            self.sight = Sight(rule, pad_BL)
+        kernels, layers, weight_VD = self.kernels(), list(self.layers), self.embed.weight
+        turn = self.rotary.turns(at_BQ if place_BQ is None else place_BQ, pad_BL.shape[1], weight_VD)
+        mask = self.sight.mask(at_BQ, keys, weight_VD.dtype)
+        real_M = None if late else self.sight.real(at_BQ)
+        shape = B, Q, 3, self.heads, self.width // self.heads
+        x_MD = F.embedding(ids_BQ.reshape(-1) if real_M is None else ids_BQ.reshape(-1)[real_M], weight_VD)
         read, entry = late or (0, 0)
         if read:
-            x_BQD = torch.cat((self.below(entry, x_BQD[:, :read], turn, sees_B1QL, at_BQ), x_BQD[:, read:]), dim=1)
-        for number, layer in list(enumerate(self.layers))[entry:]:
-            kept = None if cache is None else cache.layers[number - len(self.layers)]
-            x_BQD = layer(x_BQD, turn, sees_B1QL, at_BQ, kept)
-        if want_BW is not None:
-            x_BQD = x_BQD.gather(1, want_BW[:, :, None].expand(-1, -1, self.width))
-        return F.linear(self.norm(x_BQD), self.embed.weight)
+            x_MD = self.below(entry, read, x_MD.view(B, Q, -1), kernels)
+        for number in range(entry, len(layers)):
+            kept = None if cache is None else partial(cache.exchange, number - len(layers), at_BQ, keys)
+            attend = partial(attention, shape=shape, turn=turn, mask=mask, real_M=real_M, kept=kept)
+            x_MD = layers[number](x_MD, kernels[number], attend)
+        if want_BW is not None or real_M is not None:
+            place_BW = places(want_BW, real_M, B, Q)
+            x_MD = x_MD[place_BW.flatten() if need_BW is None else place_BW[need_BW]]
+        logits_NV = kernels[-1][0](x_MD)
+        return logits_NV.view(B, -1, len(weight_VD)) if need_BW is None else logits_NV
 
-    def below(self, entry: int, x_BQD: Tensor, turn: tuple[Tensor, Tensor], sees_B1QL: Tensor, at_BQ: Tensor) -> Tensor:
-        """Passes the text's first Q positions, which see only each other, through the layers before number `entry`."""
-        Q = x_BQD.shape[1]
-        cos_BQD, sin_BQD = turn
-        for layer in list(self.layers)[:entry]:
-            x_BQD = layer(x_BQD, (cos_BQD[:, :Q], sin_BQD[:, :Q]), sees_B1QL[:, :, :Q, :Q], at_BQ[:, :Q], None)
-        return x_BQD
+    def below(self, entry: int, read: int, x_BQD: Tensor, kernels: Sequence[Sequence[Kernel]]) -> Tensor:
+        """Passes the text's first positions, which see only each other, through the layers before number `entry`."""
+        assert self.sight is not None
+        B, _, D = x_BQD.shape
+        turn = self.rotary.turns(range(read), read, x_BQD)
+        mask = self.sight.mask(range(read), read, x_BQD.dtype)
+        attend = partial(attention, shape=(B, read, 3, self.heads, D // self.heads), turn=turn, mask=mask)
+        x_MD = x_BQD[:, :read].reshape(-1, D)
+        for number, layer in list(enumerate(self.layers))[:entry]:
+            x_MD = layer(x_MD, kernels[number], attend)
+        return torch.cat((x_MD.view(B, read, D), x_BQD[:, read:]), dim=1).view(-1, D)
 
-    def flops(self, batch: int, queries: int, keys: int, wanted: int, late: Late | None = None) -> int:
-        """Floating-point operations of the matrix products of one forward pass, where a multiply-add counts as two."""
+    def flops(
+        self, batch: int, queries: int, keys: int, wanted: float, late: Late | None = None, skipped: int = 0
+    ) -> int:
+        """Floating-point operations of the matrix products of one forward pass, where a multiply-add counts as two.
+
+        wanted: logits per row.  skipped: positions of padding, which pass through attention only.
+        """
         D, (read, entry) = self.width, late or (0, 0)
         entered = len(self.layers) - entry
-        matrices = 2 * batch * (queries * entered + read * entry) * (4 * D * D + 3 * D * self.hidden)
+        passed = (batch * queries - skipped) * entered + batch * read * entry
+        matrices = 2 * passed * (4 * D * D + 3 * D * self.hidden)
         attention = 2 * batch * (queries * keys * entered + read * read * entry) * 2 * D
-        return matrices + attention + 2 * batch * wanted * D * self.embed.num_embeddings
+        return matrices + attention + 2 * round(batch * wanted) * D * self.embed.num_embeddings
 
     def bytes_moved(self, batch: int, queries: int, keys: int, cached: bool, late: Late | None = None) -> int:
         """The minimum of bytes that one forward pass moves: its weights and the cache entries it reads and writes."""
@@ -169,3 +217,41 @@ class Backbone(nn.Module):
         weights -= sum(weight.nbytes for layer in unused for weight in layer.parameters())
         size = self.embed.weight.element_size()
         return weights + cached * 2 * (len(self.layers) - entry) * batch * (keys + queries) * self.width * size
+
+
+def attention(
+    qkv_MP: Tensor,
+    *,
+    shape: tuple[int, ...],
+    turn: Tensor,
+    mask: Tensor | None,
+    real_M: Tensor | None = None,
+    kept: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """The mix of values (M, D) that each position attends to; P = 3 D, the width of queries, keys and values.
+
+    shape: (B, Q, 3, N, E).  real_M: which of the B Q positions are given, by default all.
+    kept: stores the keys and values of this pass in a cache, and returns those of all columns.
+    """
+    if real_M is not None:
+        qkv_MP = qkv_MP.new_zeros(shape[0] * shape[1], qkv_MP.shape[1]).index_copy(0, real_M, qkv_MP)
+    qkv_BQ3NE = turned(qkv_MP.view(shape), turn)
+    qkv_3BNQE = qkv_BQ3NE.permute(2, 0, 3, 1, 4)
+    query_BNQE, key_BNKE, value_BNKE = qkv_3BNQE.unbind()
+    if kept is not None:
+        key_BNKE, value_BNKE = kept(qkv_3BNQE[1:]).unbind()
+    if torch.is_grad_enabled() and key_BNKE.shape[2] <= SHORT and key_BNKE.device.type == "cpu":
+        score_BNQK = torch.matmul(query_BNQE * shape[-1] ** -0.5, key_BNKE.transpose(2, 3))
+        mixed_BNQE = torch.matmul((score_BNQK if mask is None else score_BNQK + mask).softmax(-1), value_BNKE)
+    else:
+        mixed_BNQE = F.scaled_dot_product_attention(query_BNQE, key_BNKE, value_BNKE, attn_mask=mask)
+    mixed_MD = mixed_BNQE.transpose(1, 2).reshape(shape[0] * shape[1], -1)
+    return mixed_MD if real_M is None else mixed_MD[real_M]
+
+
+def places(want_BW: Tensor | None, real_M: Tensor | None, rows: int, queries: int) -> Tensor:
+    """Where the wanted queries lie among the M positions that were computed, (B, W); padding lies anywhere."""
+    row_B1 = torch.arange(0, rows * queries, queries, device=(want_BW if real_M is None else real_M).device)[:, None]  # type: ignore[union-attr]
+    want_BW = torch.arange(queries, device=row_B1.device) if want_BW is None else want_BW
+    place_BW = row_B1 + want_BW
+    return place_BW if real_M is None else torch.searchsorted(real_M, place_BW).clamp(max=len(real_M) - 1)

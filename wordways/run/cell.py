@@ -16,7 +16,7 @@ from wordways.run.shared import task_of
 from wordways.run.train import TrainSettings
 from wordways.settings import build
 
-TRAINING = 2  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
+TRAINING = 3  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ class Cell:
         return task | {"data_hash": self.task.data_hash()}
 
     @property
+    def training_settings(self) -> dict[str, Any]:
+        """The settings of the training loop without float32 precision, which older records leave unsaid."""
+        return {name: value for name, value in self.nodes["train"].items() if (name, value) != ("precision", "float32")}
+
+    @property
     def config(self) -> dict[str, Any]:
         """What the record keeps: all that makes the cell what it is, and the names it goes by."""
         measure = dict(self.nodes["measure"])
@@ -87,7 +92,7 @@ class Cell:
             "paradigm": self.nodes["paradigm"],
             "task": self.identified_task,
             "backbone": self.nodes["backbone"],
-            "train": self.nodes["train"],
+            "train": self.training_settings,
             "seed": self.run.seed,
             "measure": {name: value for name, value in measure.items() if name != "extra" or value},
             "device": self.run.torch_device().type,
@@ -122,7 +127,7 @@ class Cell:
     def training_key_by(self, naming: Callable[[str], str]) -> str:
         shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}
         task = shaping_settings(self.task, self.nodes["task"]) | {"data_hash": self.task.training_hash()}
-        parts = [shaping, task, self.nodes["backbone"], self.nodes["train"]]
+        parts = [shaping, task, self.nodes["backbone"], self.training_settings]
         return digest([TRAINING, *renamed(parts, naming), self.run.seed])
 
     @property

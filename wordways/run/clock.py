@@ -145,10 +145,10 @@ def known_precisely(values: Sequence[float]) -> bool:
 
 @torch.inference_mode()
 def peak_bytes(paradigm: Paradigm, load: Workload) -> int:
-    """Peak bytes in use while decoding, weights and canvas included, measured in a separate untimed run."""
+    """Peak bytes in use while decoding, with weights, their packed copies and the canvas, in a separate untimed run."""
     device = load.canvas.ids_BL.device
     held = [*paradigm.parameters(), load.canvas.ids_BL, load.canvas.holes_BL, load.canvas.pad_BL]
-    own = sum(tensor.nbytes for tensor in held)
+    own = sum(tensor.nbytes for tensor in held) + paradigm.backbone.packed_bytes()
     with load.context():
         if device.type == "cuda":
             others = torch.cuda.memory_allocated(device) - own  # what other rows of the session keep there

@@ -116,6 +116,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
             "seconds": seconds,
             "training": cell.checkpoint.name,
             "training_seconds": log.seconds,
+            "kernels": paradigm.backbone.names_of_kernels(),
             "curve": log.curve,
         },
         budgets=budgets,

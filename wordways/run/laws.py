@@ -33,9 +33,11 @@ def watched_calls(
     def watch(_: object, args: tuple[Any, ...], named: dict[str, Any], logits_BWV: Tensor) -> None:
         if not paradigm.aligned:
             return
-        place_W = predicted_places(args, named, paradigm.vocabulary.mask)[0].tolist()
-        logits_BWV[..., paradigm.never()] = -torch.inf
-        laws.update(zip(place_W, logits_BWV[0].double().softmax(-1), strict=True))
+        place_W, need_BW = predicted_places(args, named, paradigm.vocabulary.mask)[0], named.get("need_BW")
+        logits_WV = logits_BWV[0] if need_BW is None else logits_BWV
+        place_W = place_W if need_BW is None else place_W[need_BW[0]]
+        logits_WV[..., paradigm.never()] = -torch.inf
+        laws.update(zip(place_W.tolist(), logits_WV.double().softmax(-1), strict=True))
         for number, place in enumerate(place_W):
             if place in forced:
                 logits_BWV[0, number] = -torch.inf

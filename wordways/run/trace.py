@@ -99,8 +99,14 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
 
     def count(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         batch, queries = args[0].shape
-        keys, wanted, late = named["pad_BL"].shape[1], named.get("want_BW"), named.get("late")
-        flops = backbone.flops(batch, queries, keys, queries if wanted is None else wanted.shape[1], late)
+        keys = named.get("keys") or named["pad_BL"].shape[1]
+        wanted, late = named.get("want_BW"), named.get("late")
+        need, at = named.get("need_BW"), named.get("at_BQ")
+        per_row = queries if wanted is None else wanted.shape[1] if need is None else int(need.sum()) / batch
+        columns = range(queries) if at is None else at
+        whole = late is None and isinstance(columns, range) and len(columns) > 1
+        skipped = int(named["pad_BL"][:, columns.start : columns.stop].sum()) if whole else 0
+        flops = backbone.flops(batch, queries, keys, per_row, late, skipped)
         meter.calls += 1
         meter.rows += batch
         meter.positions += batch * queries
@@ -122,8 +128,9 @@ def predicted_places(args: tuple[Any, ...], named: dict[str, Any], mask: int) ->
     """
     ids_BQ, rule = args
     at_BQ, want_BW = named.get("at_BQ"), named.get("want_BW")
-    if at_BQ is None:
-        at_BQ = torch.arange(ids_BQ.shape[1], device=ids_BQ.device).expand_as(ids_BQ)
+    if not isinstance(at_BQ, Tensor):
+        columns = range(ids_BQ.shape[1]) if at_BQ is None else at_BQ
+        at_BQ = torch.arange(columns.start, columns.stop, device=ids_BQ.device).expand_as(ids_BQ)
     at_BW, ids_BW = (at_BQ, ids_BQ) if want_BW is None else (x.gather(1, want_BW) for x in (at_BQ, ids_BQ))
     sees_on_BW = rule(at_BW[:, :, None], at_BW[:, :, None] + 1)[:, :, 0]
     return at_BW + ((ids_BW != mask) & ~sees_on_BW)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import safe_open
@@ -28,6 +29,7 @@ Batch = tuple[Canvas, list[str]]  # a canvas and the names of its rows
 class TrainSettings:
     """AdamW (Loshchilov and Hutter, 2019) with linear warm-up and cosine decay to `floor` times the peak learning rate.
 
+    precision: of matrix products; weights, their moments and all sums stay in float32.
     Raises ValueError where a number is out of range.
     """
 
@@ -39,6 +41,7 @@ class TrainSettings:
     beta2: float
     weight_decay: float
     clip: float
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch"):
@@ -125,7 +128,7 @@ def train(
     for step in range(began, settings.steps):
         canvas = stream.canvas(step).to(device)
         noise = SeededNoise(seed, [f"train/{step}/{row}" for row in range(len(canvas.ids_BL))], device)
-        with metered(paradigm) as meter:
+        with metered(paradigm) as meter, autocast(device, settings.precision):
             loss = paradigm.loss(canvas, noise, step / settings.steps)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate(step)
@@ -157,6 +160,11 @@ def train(
                 write_atomically(folder / f"{name}.safetensors", save(paradigm.state_dict()))
             write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
     return log
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Mixed precision (Micikevicius et al., 2018) where products are to run in bfloat16."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @torch.inference_mode()
