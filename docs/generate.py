@@ -31,6 +31,8 @@ from wordways.report.equivalence import FAILS, HOLDS, equivalence_lines
 from wordways.report.escape import in_markdown
 from wordways.report.oracles import oracle_lines
 from wordways.settings import build, locate
+from wordways.speed.lines import Line, read_lines
+from wordways.speed.tables import every_measure, targets
 
 ROOT = CONF.parent
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -160,12 +162,20 @@ def checks() -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     return {name: (equivalence_lines(found), oracle_lines(found)) for name, found in records.items()}
 
 
+@lru_cache(maxsize=1)
+def speed_lines() -> list[Line]:
+    """The committed measures of speed; none before the first run."""
+    return read_lines(ROOT / "results" / "speed")
+
+
 TABLES = {
     "tasks": tasks_table,
     "metrics": metrics_table,
     "presets": presets_table,
     "checks": checks_table,
     "misses": misses_table,
+    "speed_targets": lambda: targets(speed_lines()).markdown(),
+    "speed_measures": lambda: every_measure(speed_lines()).markdown(),
 }
 
 

@@ -154,7 +154,7 @@ class BlockDiffusion(Paradigm):
         bound_BN, exact_BN = nats_SBNK.new_zeros(2, *holes_BN.shape)
         for holes in set(holes_BN.flatten().tolist()) - {0}:
             these_BN = holes_BN == holes
-            nats_ScH = nats_SBNK[: 1 << holes, these_BN, :holes]  # these sets mask only the first holes
+            nats_ScH = nats_SBNK[: 1 << holes][:, these_BN][..., :holes]  # these sets mask only the first holes
             bound_BN[these_BN] = -expected_nats(nats_ScH)
             if at_random:
                 exact_BN[these_BN] = -nats_over_orders(nats_ScH, self.decoder.quotas(holes))

@@ -11,6 +11,7 @@ from wordways.record import Record, read_records
 from wordways.report.efficiency import efficiency, ideal_latency_per_token
 from wordways.report.rows import Row
 from wordways.report.tables.efficiency import table as efficiency_table
+from wordways.report.tables.speed import table as speed_table
 from wordways.run.roofline import machine_peaks
 from wordways.run.trace import trace
 
@@ -51,6 +52,10 @@ def test_a_ranking_that_turns_is_flagged_and_a_tie_is_not(record: Record) -> Non
     assert list(table.frame["ideal rank"]) == ["2 ⇄", "4 ⇄", "2 ⇄", "1"]
     assert list(table.frame["eta"]) == ["0.111", "0.25", "0.105", "1.2 ✗"]
     assert "2 of 6 pairs" in table.note
+    speed = speed_table(rows)
+    assert [cell.endswith(" ⇄") for cell in speed.frame["latency/token (ms)"]] == [True, True, True, False]
+    assert "⇄" in speed.note
+    assert len(speed.note) <= 240
     assert efficiency_table([Row("none", "parallel", "t", [replace(record, timing=[])])]) is None
 
 

@@ -97,6 +97,18 @@ def test_only_the_running_wing_loads_torch() -> None:
             assert name.split(".")[0] not in {"torch", "paradigms"}, f"{path}: {name}"
 
 
+SPEED = "wordways.speed"
+DRAWN = ("lines", "tables", "figure")  # what reads the benchmark's results
+
+
+def test_the_benchmark_stands_above_both_wings_and_alone_knows_transformers() -> None:
+    for path in files("wordways"):
+        own = path.parent.name == "speed"
+        for name, _ in imports(path):
+            assert own or not f"{name}.".startswith(f"{SPEED}."), f"{path}: {name}"
+            assert (own and path.stem in {"llama", "others"}) or name.split(".")[0] != "transformers", f"{path}: {name}"
+
+
 def test_imports_go_round_in_no_circle() -> None:
     """Over every module of the three packages, imports inside functions included."""
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for top in OWN for path in files(top)}
@@ -142,6 +154,7 @@ def test_a_class_that_is_nowhere_or_twice_is_said_to_be(tmp_path: Path) -> None:
 
 def test_a_report_keeps_torch_out() -> None:
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files("wordways/report")]
+    modules += [f"{SPEED}.{name}" for name in DRAWN]
     code = f"import sys, {', '.join(modules)}, tasks.metrics, tasks.list_operations; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 

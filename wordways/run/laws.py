@@ -35,13 +35,13 @@ def watched_calls(
             return
         place_W, need_BW = predicted_places(args, named, paradigm.vocabulary.mask)[0], named.get("need_BW")
         logits_WV = logits_BWV[0] if need_BW is None else logits_BWV
-        place_W = place_W if need_BW is None else place_W[need_BW[0]]
+        places_of_logits = (place_W if need_BW is None else place_W[need_BW[0]]).tolist()
         logits_WV[..., paradigm.never()] = -torch.inf
-        laws.update(zip(place_W.tolist(), logits_WV.double().softmax(-1), strict=True))
-        for number, place in enumerate(place_W):
+        laws.update(zip(places_of_logits, logits_WV.double().softmax(-1), strict=True))
+        for logits_V, place in zip(logits_WV, places_of_logits, strict=True):
             if place in forced:
-                logits_BWV[0, number] = -torch.inf
-                logits_BWV[0, number, forced[place]] = 0
+                logits_V.fill_(-torch.inf)
+                logits_V[forced[place]] = 0
 
     handle = paradigm.backbone.register_forward_hook(watch, with_kwargs=True)
     try:

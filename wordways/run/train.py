@@ -163,8 +163,11 @@ def train(
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Mixed precision (Micikevicius et al., 2018) where products are to run in bfloat16."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    """Mixed precision (Micikevicius et al., 2018) where products are to run in bfloat16.
+
+    Casts are not kept, because torch 2.8 also uses one that was made without a gradient where a gradient is asked for.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
 
 
 @torch.inference_mode()

@@ -1,21 +1,15 @@
 """Implementation efficiency: measured and ideal latency, and whether their rankings agree."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from wordways.report import derive
 from wordways.report.columns import rounded
-from wordways.report.efficiency import efficiency, ideal_latency_per_token
+from wordways.report.efficiency import compared, flips
 from wordways.report.machines import mixed_machines, peaks_of
 from wordways.report.rows import Row
-from wordways.report.stats import Interval
 from wordways.report.table import Table
-
-Compared = tuple[Row, Interval, Interval, Interval]
-"""A configuration, its measured and its ideal latency per token, eta."""
 
 ORDER = 9
 IMPOSSIBLE = 1.02  # an eta above this is a measurement error
@@ -23,13 +17,7 @@ IMPOSSIBLE = 1.02  # an eta above this is a measurement error
 
 def table(rows: Sequence[Row]) -> Table | None:
     """None where no run measured its machine's peak rates."""
-    found = [
-        (row, measured, best, eta)
-        for row in rows
-        if (measured := row.over_seeds(derive.latency_per_token))
-        and (best := row.over_seeds(ideal_latency_per_token))
-        and (eta := row.over_seeds(efficiency))
-    ]
+    found = compared(rows)
     if not found:
         return None
     ranks = [ranking([one.value for _, one, _, _ in found]), ranking([one.value for _, _, one, _ in found])]
@@ -65,9 +53,3 @@ def ranking(values: Sequence[float]) -> list[int]:
     """Ranks, 1 for the least."""
     order = sorted(values)
     return [order.index(value) + 1 for value in values]
-
-
-def flips(found: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
-    """Pairs ranked oppositely by measured and ideal latency whose measured intervals do not overlap."""
-    timed = [one for one in found if one[1].known()]
-    return [(a, b) for a, b in itertools.permutations(timed, 2) if a[1].high < b[1].low and a[2].value > b[2].value]

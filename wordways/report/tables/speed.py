@@ -8,6 +8,7 @@ import pandas as pd
 from wordways.record import Record
 from wordways.report import derive
 from wordways.report.columns import batches_of, length_measures, rounded, speed_measures
+from wordways.report.efficiency import compared, flips
 from wordways.report.machines import mixed_machines
 from wordways.report.rows import Row
 from wordways.report.table import Table
@@ -25,15 +26,19 @@ LENGTHS = (
 
 def table(rows: Sequence[Row]) -> Table:
     measures, lengths_differ = speed_measures(rows), bool(length_measures(rows))
-    frame = []
+    frame, turned = [], {id(row) for pair in flips(compared(rows)) for row, *_ in pair}
     for row in rows:
         found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
         cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
+        if id(row) in turned:
+            cells[measures[0].heading] += " ⇄"
         mode = {"length": derive.length_mode(row.first())} if lengths_differ else {}
         frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
     note = f"Batch 1 unless a heading says otherwise; useful tokens only; medians. {device}."
+    if turned:
+        note += " ⇄: it changes rank with another row in the implementation-efficiency table."
     details = (
         f"{protocol(rows)} {where.budgets['params']:,} parameters each. Useful tokens are those before the first end "
         "token. p95 is the 95th percentile of end-to-end latency over texts, from 20 texts on. TPOT is given where at "
