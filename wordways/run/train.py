@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from paradigms.base import Canvas, Paradigm
+from paradigms.base import Canvas, Loss, Paradigm
 from wordways.record import canonical, write_atomically
 from wordways.run.lock import file_lock
 from wordways.run.noise import SeededNoise
@@ -114,9 +114,7 @@ def train(
 ) -> TrainLog:
     """The loop itself, from the last saved state on."""
     device = device_of(paradigm)
-    optimizer = torch.optim.AdamW(
-        paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = optimizer_of(paradigm, settings)
     log = TrainLog([], 0, 0, 0, 0, 0.0)
     if (folder / "state.safetensors").is_file():
         log = restore(paradigm, optimizer, folder / "state.safetensors")
@@ -127,18 +125,10 @@ def train(
     paradigm.train()
     for step in range(began, settings.steps):
         canvas = stream.canvas(step).to(device)
-        noise = SeededNoise(seed, [f"train/{step}/{row}" for row in range(len(canvas.ids_BL))], device)
-        with metered(paradigm) as meter, autocast(device, settings.precision):
-            loss = paradigm.loss(canvas, noise, step / settings.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate(step)
-        optimizer.zero_grad()
-        loss.mean.backward()
-        torch.nn.utils.clip_grad_norm_(paradigm.parameters(), settings.clip)
-        optimizer.step()
+        loss, passed = take_step(paradigm, optimizer, canvas, settings, seed, step)
         losses.append(loss.mean.detach())
         supervised.append(loss.supervised)
-        tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + meter.flops
+        tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + passed
         stopped = time.perf_counter()
         advance(1)  # may wait while another process times, which is not training time
         clock += time.perf_counter() - stopped
@@ -160,6 +150,34 @@ def train(
                 write_atomically(folder / f"{name}.safetensors", save(paradigm.state_dict()))
             write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
     return log
+
+
+def optimizer_of(paradigm: Paradigm, settings: TrainSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def take_step(
+    paradigm: Paradigm,
+    optimizer: torch.optim.Optimizer,
+    canvas: Canvas,
+    settings: TrainSettings,
+    seed: int,
+    step: int,
+) -> tuple[Loss, int]:
+    """One update of the weights on a batch; returns the loss before it, and its FLOP."""
+    device = canvas.ids_BL.device
+    noise = SeededNoise(seed, [f"train/{step}/{row}" for row in range(len(canvas.ids_BL))], device)
+    with metered(paradigm) as meter, autocast(device, settings.precision):
+        loss = paradigm.loss(canvas, noise, step / settings.steps)
+    for group in optimizer.param_groups:
+        group["lr"] = settings.rate(step)
+    optimizer.zero_grad()
+    loss.mean.backward()
+    torch.nn.utils.clip_grad_norm_(paradigm.parameters(), settings.clip)
+    optimizer.step()
+    return loss, meter.flops
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

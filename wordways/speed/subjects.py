@@ -18,7 +18,7 @@ from wordways.names import kind
 from wordways.run.cell import Cell
 from wordways.run.noise import SeededNoise
 from wordways.run.trace import metered
-from wordways.run.train import autocast
+from wordways.run.train import optimizer_of, take_step
 
 CPU = torch.device("cpu")
 TEXT = 3  # the first id that is text; mask, EOS and padding come before
@@ -107,26 +107,9 @@ class Subject:
 
     def trainer(self) -> Callable[[], Tensor]:
         """A program that trains on the canvas for one step, as `wordways.run.train` does; returns the loss before."""
-        paradigm, canvas, settings = self.paradigm.train(), self.canvas, self.cell.train
-        optimizer = torch.optim.AdamW(
-            paradigm.parameters(), betas=(0.9, settings.beta2), weight_decay=settings.weight_decay, fused=True
-        )
-        steps = itertools.count()
-
-        def train() -> Tensor:
-            step = next(steps)
-            noise = SeededNoise(0, [f"train/{step}/{row}" for row in range(self.batch)], CPU)
-            with metered(paradigm), autocast(CPU, settings.precision):
-                loss = paradigm.loss(canvas, noise, step / settings.steps)
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate(step)
-            optimizer.zero_grad()
-            loss.mean.backward()
-            torch.nn.utils.clip_grad_norm_(paradigm.parameters(), settings.clip)
-            optimizer.step()
-            return loss.mean.detach()
-
-        return train
+        paradigm, canvas, settings, steps = self.paradigm.train(), self.canvas, self.cell.train, itertools.count()
+        optimizer = optimizer_of(paradigm, settings)
+        return lambda: take_step(paradigm, optimizer, canvas, settings, 0, next(steps))[0].mean.detach()
 
     def work(self) -> Work:
         """Of decoding the canvas."""
