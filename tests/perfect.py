@@ -63,8 +63,8 @@ class Perfect(nn.Module):
         at_BQ = torch.tensor(columns).expand_as(ids_BQ) if isinstance(columns, range) else columns
         want_BW = torch.arange(ids_BQ.shape[1]).expand_as(ids_BQ) if want_BW is None else want_BW
         query_BW = at_BQ.gather(1, want_BW)
-        keys = torch.arange(ids_BL.shape[1])
-        sees_BWL = rule(query_BW[:, :, None], keys[None, None]).expand(*query_BW.shape, len(keys))
+        key_L = torch.arange(ids_BL.shape[1])
+        sees_BWL = rule(query_BW[:, :, None], key_L[None, None]).expand(*query_BW.shape, len(key_L))
         logits_BWV = torch.stack(
             [
                 torch.stack(

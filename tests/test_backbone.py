@@ -142,7 +142,7 @@ def test_packed_weights_follow_every_change() -> None:
 
     def shrink() -> None:
         with torch.no_grad():
-            backbone.layers[0].mlp_norm.weight.mul_(0.5)
+            backbone.get_parameter("layers.0.mlp_norm.weight").mul_(0.5)
 
     for change in (step, shrink, lambda: backbone.load_state_dict(tiny_backbone(1).state_dict())):
         agree(1e-4)
