@@ -185,7 +185,8 @@ def tasks() -> dict[str, dict[str, Any]]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for name in choices_of("task"):
             node: Any = OmegaConf.to_container(compose("config", [f"task={name}"]).task, resolve=True)
-            found[name] = {key: value for key, value in node.items() if key != "title"}
+            allowed = {"allow_code": True} if "allow_code" in node else {}  # to build the task, of which nothing runs
+            found[name] = {key: value for key, value in (node | allowed).items() if key != "title"}
     return found
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paradigms.pretrained.checkpoint import Checkpoint as Checkpoint
 from paradigms.trunk.attention import AttentionRule
 from paradigms.trunk.backbone import Backbone
 from paradigms.trunk.products import candidates as candidates

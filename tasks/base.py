@@ -107,6 +107,13 @@ class Task(ABC):
     fill_in_the_middle: bool = False
     """Whether the suffix is placed before the masked positions, after the prompt, for left-to-right paradigms."""
 
+    joint: str | None = None
+    """What stands between prompt, target and suffix where these are parts of one running text; None where they are
+    separate texts."""
+
+    splits: ClassVar[Sequence[Split]] = ("train", "valid", "test")
+    """The splits that have examples. A task without training texts is for checkpoints that were trained elsewhere."""
+
     strata: Sequence[str]
     """The groups of its test examples."""
 

@@ -32,6 +32,9 @@ class Baseline(ABC):
     needs_context: ClassVar[bool] = True
     """Whether it is a baseline only where items have a prompt or a suffix."""
 
+    needs_training: ClassVar[bool] = True
+    """Whether it is a baseline only of tasks that have training examples."""
+
     @abstractmethod
     def texts(self, task: Task, examples: Sequence[Example]) -> list[str]:
         """A text for each of these test examples, the same ones at every call."""
@@ -43,7 +46,9 @@ def baselines_of(task: Task) -> list[Baseline]:
         return []
     first = next(iter(task.examples("test")))
     given = bool(first.prompt or first.suffix)
-    return [kind() for kind in Baseline.__subclasses__() if given or not kind.needs_context]
+    trained = "train" in task.splits
+    kinds = [kind for kind in Baseline.__subclasses__() if trained or not kind.needs_training]
+    return [kind() for kind in kinds if given or not kind.needs_context]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +86,7 @@ def training_of(task: Task) -> Training:
 class CopiedPrompt(Baseline):
     """As many units of the context, from its start, as the reference has; of a revision task the whole draft."""
 
-    name, title = "copied_prompt", "copied prompt"
+    name, title, needs_training = "copied_prompt", "copied prompt", False
 
     def texts(self, task: Task, examples: Sequence[Example]) -> list[str]:
         training, found = training_of(task), []
@@ -144,7 +149,7 @@ class NearestExample(Baseline):
 class OtherReference(Baseline):
     """The reference of the next item of the stratum that is of another instance; empty where there is none."""
 
-    name, title = "other_reference", "reference of another item"
+    name, title, needs_training = "other_reference", "reference of another item", False
 
     def texts(self, task: Task, examples: Sequence[Example]) -> list[str]:
         strata = Training(examples, "").strata

@@ -7,7 +7,7 @@ data are ValueErrors of one line that names the option, its value and the error.
 import hashlib
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,12 @@ class RealText(Task):
 
     @cached_property
     def tables(self) -> dict[Split, Any]:
-        return {split: self.load(split) for split in SPLITS}
+        return {split: self.load(split) for split in self.splits}
 
     def rows(self, split: Split, first: int = 0) -> Iterator[tuple[Any, ...]]:
-        """The rows of the split, in order, from number `first` on."""
+        """The rows of the split, in order, from number `first` on; none of a split that the data set does not have."""
+        if split not in self.splits:
+            return
         table = self.tables[split]
         for batch in table.select(range(first, len(table))).iter(ROWS):
             yield from zip(*batch.values(), strict=True)
@@ -74,6 +76,21 @@ class RealText(Task):
                 digest.update(b"\n")
             found.append(digest.hexdigest()[:16])
         return found[1], found[2]
+
+
+class EvaluationOnly(RealText):
+    """The shared part of tasks whose data set has test examples alone: for checkpoints that were trained elsewhere."""
+
+    generated = False
+    not_for_training = frozenset[str]()
+    splits = ("test",)
+
+    def vocabulary(self) -> int:
+        return LEAST_PIECES
+
+    def texts(self) -> Iterable[str]:
+        """Raises ValueError: BPE pieces are never learned from test texts."""
+        raise ValueError(f"task={type(self).__name__}: has no training texts; use it with backbone=pretrained")
 
 
 def check_pieces(pieces: int) -> None:
@@ -135,10 +152,11 @@ def side_by_side(columns: Mapping[str, Any], said: str) -> Any:
     return datasets.concatenate_datasets(named, axis=1)
 
 
-def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
+def checked(table: Any, columns: Mapping[str, str], said: str, may_be_blank: Collection[str] = ()) -> Any:
     """The table's columns under new names. Raises ValueError unless every row has a text, or texts, of legal length.
 
-    columns: the table's names, by the new ones.  said: the option and its value, for the message.
+    columns: the table's names, by the new ones.  said: the option and its value, for the message.  may_be_blank: new
+    names of columns whose texts may be empty.
     """
     for name in columns.values():
         if name not in table.column_names:
@@ -152,7 +170,7 @@ def checked(table: Any, columns: Mapping[str, str], said: str) -> Any:
                 chunk.validate(full=True)
             except pa.ArrowInvalid as error:
                 raise ValueError(f"{said}: column {columns[name]} cannot be read ({error})") from None
-            check_chunk(chunk, number, columns[name], said)
+            check_chunk(chunk, number, columns[name], said, name in may_be_blank)
     return kept.select_columns(list(columns))
 
 
@@ -164,7 +182,7 @@ def enumerated(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
         number += len(chunk)
 
 
-def check_chunk(chunk: pa.Array, first: int, column: str, said: str) -> None:
+def check_chunk(chunk: pa.Array, first: int, column: str, said: str, may_be_blank: bool) -> None:
     texts, kind = chunk, chunk.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         counts = pc.fill_null(pc.list_value_length(chunk), 0)
@@ -173,7 +191,8 @@ def check_chunk(chunk: pa.Array, first: int, column: str, said: str) -> None:
         texts, kind = chunk.flatten(), kind.value_type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise ValueError(f"{said}: column {column} contains {kind}, not text")
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
+    absent = pc.is_null(texts) if may_be_blank else pc.equal(pc.utf8_trim_whitespace(texts), "")
+    blank = pc.fill_null(absent, True)
     lengths = pc.utf8_length(texts)
     wrong = {"no {column}": blank, f"more than {LONGEST:,} characters of {{column}}": pc.greater(lengths, LONGEST)}
     for what, where in wrong.items():

@@ -54,6 +54,7 @@ class Windows(RealText):
             check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
         self.unit, self.pieces = unit, pieces
+        self.joint = " " if unit == "word" else ""
         # the subset's name without its version, or the name of the folder that the published file is in
         self.corpus = re.sub(r"(-raw)?-v\d+$", "", subset) if subset else name.split("/")[-2:][0]
 

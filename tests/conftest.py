@@ -35,7 +35,7 @@ PRESETS = sorted(path.stem for path in (CONF / "paradigm").glob("*.yaml"))
 FEW_UPDATES = ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]
 QUICK = {"masked_infill_gibbs": FEW_UPDATES, "diffusion_gibbs": FEW_UPDATES}
 WARM = {"diffusion_revised": "decoding.temperature=1.0"}  # two decoders, each with a temperature
-BACKBONES = sorted(path.stem for path in (CONF / "backbone").glob("*.yaml"))
+BACKBONES = sorted({path.stem for path in (CONF / "backbone").glob("*.yaml")} - {"pretrained"})  # that we train
 
 
 def pytest_collection_finish() -> None:

@@ -3,9 +3,11 @@
 import re
 import runpy
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+from checkpoints import with_checkpoints
 from conftest import CONF, ROOT, one_of_each_task
 from test_real_text import every_set
 from test_results import FOLDERS
@@ -45,6 +47,8 @@ def commands(page: Path) -> list[list[str]]:
 
 OF_DOCS = [command for page in DOCS if page not in EXTENDING for command in commands(page)]
 RUNS = [command[1:] for command in OF_DOCS if command[0] == "wordways"]
+REAL = {f"experiment={name}" for name in ("text", "distillation", "pretrained_small")}  # commands on real text
+REAL |= {f"task={name}" for name in ("translation", "continuation", "lambada", "data_to_text")}
 
 
 def anchors(page: Path) -> set[str]:
@@ -94,7 +98,8 @@ def test_all_generated_tables_are_shown() -> None:
 @pytest.mark.parametrize("arguments", RUNS, ids=" ".join)
 def test_every_run_composes(arguments: list[str], tmp_path: Path) -> None:
     """What is asked for, and of what an experiment brings one run of each task."""
-    if {"experiment=text", "experiment=distillation", "task=translation"} & set(arguments):
+    arguments = with_checkpoints(arguments, tmp_path)
+    if REAL & set(arguments):
         every_set(tmp_path)
         arguments = [a.replace("<folder>", str(tmp_path)) for a in arguments]
         arguments += [] if any(a.startswith("task.data=") for a in arguments) else [f"task.data={tmp_path}"]
@@ -102,7 +107,8 @@ def test_every_run_composes(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_every_program_and_option_exists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {command[0] for command in OF_DOCS} <= {"pip", "wordways", "wordways-report", "wordways-claims"}
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {command[0] for command in OF_DOCS} <= {"pip", *scripts}
     monkeypatch.setattr("sys.argv", ["wordways-report", "--help"])
     with pytest.raises(SystemExit):
         report.main()

@@ -16,6 +16,7 @@ from wordways.names import public, schema_1
 from wordways.settings import locate
 
 OWN = {"paradigms", "tasks", "wordways"}
+FILES_OF_CHECKPOINTS = {"transformers", "safetensors", "huggingface_hub"}
 STANDARD = sys.stdlib_module_names
 
 
@@ -39,7 +40,7 @@ def files(package: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", files("paradigms"), ids=lambda path: path.stem)
 def test_paradigms_import_torch_and_each_other(path: Path) -> None:
-    allowed = {"torch", "paradigms"} | ({"transformers"} if path.stem == "pretrained" else set())
+    allowed = {"torch", "paradigms"} | (FILES_OF_CHECKPOINTS if path.parent.name == "pretrained" else set())
     for name, _ in imports(path):
         assert name.split(".")[0] in allowed | STANDARD, name
 
@@ -68,7 +69,7 @@ CHAPTERS = {path.stem for path in (ROOT / "paradigms").glob("*.py")} - {"__init_
 DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")}
 WINGS = {"run": "wordways.report", "report": "wordways.run"}
 BETWEEN = ("record", "settings", "names", "labels", "medians")
-ABOVE = ("__main__", "command", "compose", "golden", "migrate", "new")
+ABOVE = ("__main__", "command", "compose", "convert", "golden", "migrate", "new")
 
 
 def test_no_code_asks_which_paradigm_it_has() -> None:
@@ -101,12 +102,13 @@ SPEED = "wordways.speed"
 DRAWN = ("lines", "tables", "figure")  # what reads the benchmark's results
 
 
-def test_the_benchmark_stands_above_both_wings_and_alone_knows_transformers() -> None:
+def test_the_benchmark_stands_above_both_wings_and_knows_transformers() -> None:
     for path in files("wordways"):
         own = path.parent.name == "speed"
         for name, _ in imports(path):
             assert own or not f"{name}.".startswith(f"{SPEED}."), f"{path}: {name}"
-            assert (own and path.stem in {"llama", "others"}) or name.split(".")[0] != "transformers", f"{path}: {name}"
+            knows = (own and path.stem in {"llama", "others"}) or path.stem == "convert"
+            assert knows or name.split(".")[0] != "transformers", f"{path}: {name}"
 
 
 def test_imports_go_round_in_no_circle() -> None:
@@ -123,7 +125,11 @@ def test_paradigms_stand_over_decoders_over_the_contract_over_the_trunk() -> Non
     for path in files("paradigms/trunk"):
         assert all(not n.startswith("paradigms") or n.startswith("paradigms.trunk") for n, _ in imports(path)), path
     for name, _ in imports(ROOT / "paradigms" / "base.py"):
-        assert not name.startswith("paradigms") or name.startswith("paradigms.trunk"), name
+        allowed = name.startswith("paradigms.trunk") or name == "paradigms.pretrained.checkpoint"
+        assert not name.startswith("paradigms") or allowed, name
+    for path in files("paradigms/pretrained"):
+        under = ("paradigms.trunk", "paradigms.pretrained")
+        assert all(not n.startswith("paradigms") or n.startswith(under) for n, _ in imports(path)), path
     published = {"golden": {"paradigms.diffusion"}}  # other people's programs, put together from a paradigm of ours
     for path in files("paradigms/decoders"):
         for name, _ in imports(path):

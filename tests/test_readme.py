@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkpoints import with_checkpoints
 from conftest import ROOT, one_of_each_task
 from test_docs import anchors
 from test_new import copy as copy
@@ -49,6 +50,7 @@ def test_the_commands_are_those_we_know() -> None:
         "pip",
         "pytest",
         "wordways",
+        "wordways-lm-eval",
         "wordways-new",
         "wordways-report",
         "wordways-claims",
@@ -63,7 +65,7 @@ def test_every_run_composes(arguments: list[str], tmp_path: Path) -> None:
     """What is asked for, and of what an experiment brings one cell of each task: test_results has them all."""
     if any("<folder>" in argument for argument in arguments):
         every_set(tmp_path)
-        arguments = [a.replace("<folder>", str(tmp_path)) for a in arguments]
+        arguments = [a.replace("<folder>", str(tmp_path)) for a in with_checkpoints(arguments, tmp_path)]
     assert compose_cells(one_of_each_task([argument for argument in arguments if argument != "-m"]))
 
 

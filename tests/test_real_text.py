@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import benchmarks
 import pytest
 import yaml
 from conftest import CONF, cell
@@ -89,6 +90,7 @@ SMALLER = {
     "infilling": ["task.pieces=300", "task.size=48"],
     "infilling_characters": ["task.size=160"],
     "translation": ["task.pieces=300"],
+    "gsm8k": ["task.pieces=300", "task.shots=1", "task.tokens=64"],
 }
 MADE: dict[str, Callable[[Path], Path]] = {
     "data_to_text": e2e,
@@ -100,10 +102,12 @@ MADE: dict[str, Callable[[Path], Path]] = {
     "infilling_characters": one_file,
     "infilling_characters_fim": one_file,
     "translation": multi30k,
+    "gsm8k": benchmarks.gsm8k,
 }
 
 
 SETS = {"multi30k": multi30k, "e2e_nlg": e2e, "commongen": commongen, "wikitext-2": lines, "tinyshakespeare": one_file}
+SETS |= benchmarks.MADE  # each in a folder of its task's name
 
 
 def every_set(folder: Path) -> Path:
@@ -123,6 +127,7 @@ def asks_for_data(path: Path) -> bool:
 
 
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml") if asks_for_data(path))
+TASKS = [name for name in TASKS if name not in benchmarks.UNTRAINED]
 
 
 @pytest.fixture(autouse=True)
@@ -210,7 +215,7 @@ def test_windows_are_running_text_from_anywhere(tmp_path: Path) -> None:
     words = " ".join(" ".join(TEXT).split())
     starts = set()
     for example in itertools.islice(task.examples("train"), 300):
-        window = f"{example.prompt} {example.target}"
+        window = task.joint.join((example.prompt, example.target))
         assert f" {window} " in f" {words} {words} "
         assert (len(example.prompt.split()), len(example.target.split())) == (5, 6)
         starts.add(example.prompt)
@@ -219,7 +224,7 @@ def test_windows_are_running_text_from_anywhere(tmp_path: Path) -> None:
     characters: Any = made("continuation_characters", tmp_path / "x").task
     whole = "\n".join(line.strip() for line in TEXT * 10) + "\n"
     for example in itertools.islice(characters.examples("train"), 100):
-        assert example.prompt + example.target in whole
+        assert characters.joint.join((example.prompt, example.target)) in whole
         assert (len(example.prompt), len(example.target)) == (20, 12)
     assert isinstance(characters.vocabulary(), Alphabet)
     assert set(characters.vocabulary()) == set(whole)

@@ -54,6 +54,17 @@ def compose_cells(arguments: list[str]) -> list[Cell]:
     return cells
 
 
+def cell_of_overrides(overrides: list[str]) -> Cell:
+    """The one cell of a command without a sweep. Raises SettingError with one line."""
+    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+        try:
+            config = compose("config", overrides, return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            return cell_of(config)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingError(one_line(error, overrides)) from None
+
+
 def sweeper_of(fixed: list[str]) -> Any:
     """The sweeper that the command asks for; a setting of one paradigm alone is left to the cells of the sweep."""
     try:

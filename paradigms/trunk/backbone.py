@@ -37,14 +37,18 @@ Columns = Tensor | range
 
 
 class Layer(nn.Module):
-    """Self-attention and SwiGLU, each after a norm and added to the residual stream."""
+    """Self-attention and SwiGLU, each after a norm and added to the residual stream.
 
-    def __init__(self, width: int, heads: int, hidden: int):
+    kv_heads: heads of keys and values, each of which several heads of queries share (Ainslie et al., 2023).
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, kv_heads: int, eps: float, bias: bool):
         super().__init__()
-        self.attend_norm = nn.RMSNorm(width, eps=1e-5)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.heads, self.kv_heads = heads, kv_heads
+        self.attend_norm = nn.RMSNorm(width, eps=eps)
+        self.qkv = nn.Linear(width, width * (heads + 2 * kv_heads) // heads, bias=bias)
         self.attend_out = nn.Linear(width, width, bias=False)
-        self.mlp_norm = nn.RMSNorm(width, eps=1e-5)
+        self.mlp_norm = nn.RMSNorm(width, eps=eps)
         self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
         self.mlp_out = nn.Linear(hidden, width, bias=False)
 
@@ -56,9 +60,20 @@ class Layer(nn.Module):
     def forward(self, x_MD: Tensor, kernels: Sequence[Kernel], attend: Callable[[Tensor], Tensor]) -> Tensor:
         """The layer at M positions of any rows; `attend` maps queries, keys and values (M, 3 D) to a mix (M, D)."""
         to_qkv, from_mixed, to_gate_up, from_hidden = kernels
-        x_MD = from_mixed(attend(to_qkv(x_MD)), x_MD)
+        x_MD = from_mixed(attend(self.whole(to_qkv(x_MD))), x_MD)
         gate_MH, up_MH = to_gate_up(x_MD).chunk(2, dim=-1)
         return from_hidden(F.silu(gate_MH) * up_MH, x_MD)
+
+    def whole(self, qkv_MP: Tensor) -> Tensor:
+        """Queries, keys and values with their bias, if any, and with as many heads of keys and values as of queries."""
+        if self.qkv.bias is not None:
+            qkv_MP = qkv_MP + self.qkv.bias
+        if self.kv_heads == self.heads:
+            return qkv_MP
+        N, G = self.heads, self.kv_heads
+        query_MNE, key_MGE, value_MGE = qkv_MP.view(len(qkv_MP), N + 2 * G, -1).split((N, G, G), dim=1)
+        both = (each_MGE.repeat_interleave(N // G, dim=1) for each_MGE in (key_MGE, value_MGE))
+        return torch.cat((query_MNE, *both), dim=1).flatten(1)
 
 
 class Backbone(nn.Module):
@@ -66,21 +81,43 @@ class Backbone(nn.Module):
 
     embedding: initial standard deviation of the embeddings. As they are tied, initial logits have the deviation
     embedding x sqrt(width); with a vocabulary of thousands, much of a short training is spent on reducing large ones.
+    kv_heads: heads of keys and values, by default as many as of queries.  base: of the rotary embedding's wavelengths.
+    tied: whether the embeddings are also the head over the vocabulary.  bias: of queries, keys and values.
     """
 
-    def __init__(self, vocabulary_size: int, layers: int, width: int, heads: int, hidden: int, embedding: float = 0.5):
+    checkpoint: None = None  # of a public model, whose tokenizer comes with it
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        layers: int,
+        width: int,
+        heads: int,
+        hidden: int,
+        embedding: float = 0.5,
+        kv_heads: int | None = None,
+        base: float = 10_000.0,
+        eps: float = 1e-5,
+        tied: bool = True,
+        bias: bool = False,
+    ):
         super().__init__()
         if min(layers, width, heads, hidden) < 1 or width % (2 * heads):
             raise ValueError(f"width={width}, heads={heads}: must be positive, width a multiple of 2 x heads")
         if embedding <= 0:
             raise ValueError(f"embedding={embedding}: must be above 0")
+        if kv_heads is not None and (kv_heads < 1 or heads % kv_heads):
+            raise ValueError(f"kv_heads={kv_heads}: must be a divisor of heads={heads}")
+        self.kv_heads = kv_heads or heads
         self.width, self.heads, self.hidden, self.embedding = width, heads, hidden, embedding
         unset = torch.empty(vocabulary_size, width)  # see initialise; sampling on the meta device imports all of dynamo
         self.embed = nn.Embedding.from_pretrained(unset, freeze=False)
-        self.layers = nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))
-        self.norm = nn.RMSNorm(width, eps=1e-5)
-        self.products = [layer.products() for layer in self.layers] + [[Product(self.embed, self.norm)]]  # type: ignore[operator]
-        self.rotary = Rotary(width // heads)
+        self.layers = nn.ModuleList(Layer(width, heads, hidden, self.kv_heads, eps, bias) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, eps=eps)
+        self.head = None if tied else nn.Linear(width, vocabulary_size, bias=False)
+        above = Product(self.head or self.embed, self.norm)
+        self.products = [layer.products() for layer in self.layers] + [[above]]  # type: ignore[operator]
+        self.rotary = Rotary(width // heads, base)
         self.sight: Sight | None = None
         self.version: list[int] | None = None
         self.packed: list[list[Packed]] = []
@@ -90,7 +127,7 @@ class Backbone(nn.Module):
         with torch.no_grad():
             for name, weight in self.named_parameters():
                 if weight.dim() == 1:
-                    weight.fill_(1.0)
+                    weight.fill_(float(not name.endswith("bias")))
                 elif name.endswith("_out.weight"):
                     weight.zero_()
                 else:
@@ -205,7 +242,8 @@ class Backbone(nn.Module):
         D, (read, entry) = self.width, late or (0, 0)
         entered = len(self.layers) - entry
         passed = (batch * queries - skipped) * entered + batch * read * entry
-        matrices = 2 * passed * (4 * D * D + 3 * D * self.hidden)
+        shared = self.kv_heads / self.heads  # queries and outputs have a matrix each, keys and values a part of one
+        matrices = 2 * passed * round((2 + 2 * shared) * D * D + 3 * D * self.hidden)
         attention = 2 * batch * (queries * keys * entered + read * read * entry) * 2 * D
         return matrices + attention + 2 * round(batch * wanted) * D * self.embed.num_embeddings
 

@@ -10,8 +10,8 @@ from torch import Tensor
 class Rotary:
     """The turns of queries and keys at all positions, made once per dtype and device and extended when needed."""
 
-    def __init__(self, head_width: int):
-        self.half = head_width // 2
+    def __init__(self, head_width: int, base: float = 10_000.0):
+        self.half, self.base = head_width // 2, base
         self.turn_L31E = torch.empty(0, dtype=torch.complex64)
 
     def turns(self, at_BQ: Tensor | range, positions: int, like: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class Rotary:
         known = self.turn_L31E
         if len(known) < positions or known.dtype is not dtype or known.device != like.device:
             with torch.inference_mode(False):  # the table also serves training
-                frequency_E = 10_000.0 ** (-torch.arange(self.half, dtype=torch.float64) / self.half)
+                frequency_E = self.base ** (-torch.arange(self.half, dtype=torch.float64) / self.half)
                 angle_LE = torch.arange(max(positions, 2 * len(known)), dtype=torch.float64)[:, None] * frequency_E
                 turn_LE = torch.polar(torch.ones_like(angle_LE), angle_LE)
                 whole = torch.stack((turn_LE, turn_LE, torch.ones_like(turn_LE)), dim=1)[:, :, None]

@@ -20,6 +20,18 @@ class ExactMatch(Accuracy):
     name = "exact_match"
 
 
+class FlexibleAccuracy(ByTask):
+    """Texts whose last number is the right one, however the answer is marked / texts (Gao et al., 2024)."""
+
+    name = "flexible_accuracy"
+
+
+class PassAt1(ByTask):
+    """Texts that complete a program which passes its tests / texts: pass@1 of one sample (Chen et al., 2021)."""
+
+    name = "pass_at_1"
+
+
 class Consistent(ByTask):
     """Sentences that are possible or true in the world described so far / sentences; impossible ones change nothing."""
 

@@ -58,6 +58,14 @@ def decoder(record: Record) -> str:
     )
 
 
+def budget(record: Record) -> str:
+    """Steps and batch size of the training; before them, the public checkpoint that it starts from."""
+    backbone, batch = record.config["backbone"], record.config["train"].get("batch")
+    start = f"{backbone['name']}@{backbone['weights']}" if "weights" in backbone else ""
+    trained = f"{record.budgets['steps']}x{batch}" if batch else ""
+    return " ".join(part for part in (start, trained) if part)
+
+
 def ranges(seeds: set[int]) -> list[str]:
     """Seeds as ranges: 0, 1, 2, 5 become 0-2 and 5."""
     runs = [[n for _, n in run] for _, run in groupby(enumerate(sorted(seeds)), lambda pair: pair[1] - pair[0])]
@@ -79,7 +87,7 @@ OF_RECORDS: dict[str, Callable[[Sequence[Record]], list[str]]] = {
     "data": each(lambda record: str(record.config["task"].get("data_hash"))),
     "paradigm": each(lambda record: kind(record.config["paradigm"])),
     "decoder": decoders,
-    "budget": each(lambda record: f"{record.budgets['steps']}x{record.config['train']['batch']}"),
+    "budget": each(lambda record: budget(record)),
     "seed": lambda records: ranges({record.config["seed"] for record in records}),
     "items": each(lambda record: str(len(record.item_ids))),
     "device": each(device_of),

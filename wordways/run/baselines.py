@@ -14,7 +14,6 @@ from wordways.run.cell import Cell
 from wordways.run.execute import AGAIN, samples
 from wordways.run.provenance import provenance
 from wordways.run.scores import scores
-from wordways.run.shared import text_of
 from wordways.run.subject import test_set
 
 
@@ -60,7 +59,7 @@ def baseline_record(cell: Cell, baseline: Baseline) -> Record:
 
 
 def scored(cell: Cell, baseline: Baseline, blank: Record) -> Record:
-    text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
+    text = cell.text
     examples, _ = test_set(text.task, text, cell.measure.items)
     texts = baseline.texts(text.task, examples)
     return replace(

@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import torch
 
-from paradigms.base import Paradigm, Vocabulary
+from paradigms.base import Checkpoint, Paradigm, Vocabulary
 from tasks.base import Task
 from wordways.names import public, renamed, schema_1
 from wordways.record import canonical, cell_id, digest
 from wordways.run.measure import MeasureSettings
-from wordways.run.shared import task_of
+from wordways.run.shared import checkpoint_of, task_of, text_of
+from wordways.run.text import Text
 from wordways.run.train import TrainSettings
 from wordways.settings import build
 
@@ -51,7 +52,7 @@ class RunSettings:
 class Cell:
     """A checked configuration and the name of the record it leads to.
 
-    title: what tables call its paradigm and its task.
+    title: what tables call its paradigm and its task.  training: None where a public checkpoint is used as it is.
     """
 
     preset: str
@@ -59,7 +60,7 @@ class Cell:
     title: Mapping[str, str]
     nodes: Mapping[str, Any]
     run: RunSettings
-    train: TrainSettings
+    training: TrainSettings | None
     measure: MeasureSettings
     teacher: "Cell | None" = None  # whose texts stand for the data's in training
     judge: "Cell | None" = None  # of what was written
@@ -67,6 +68,31 @@ class Cell:
     @property
     def task(self) -> Task:
         return task_of(canonical(self.nodes["task"]))
+
+    @property
+    def train(self) -> TrainSettings:
+        """Of a cell that is trained."""
+        assert self.training is not None
+        return self.training
+
+    @property
+    def pretrained(self) -> Checkpoint | None:
+        """The public checkpoint that it starts from, if any."""
+        return checkpoint_of(canonical(self.nodes["backbone"]))
+
+    @property
+    def text(self) -> Text:
+        """Its tokenizer and canvas layout."""
+        backbone = "" if self.pretrained is None else canonical(self.nodes["backbone"])
+        return text_of(canonical(self.nodes["task"]), self.run.checkpoints, backbone)
+
+    @property
+    def identified_backbone(self) -> dict[str, Any]:
+        """The backbone's settings; those of a public checkpoint by what its files are rather than by where they lie."""
+        node, checkpoint = dict(self.nodes["backbone"]), self.pretrained
+        if checkpoint is None:
+            return node
+        return node | {"name": checkpoint.title, "weights": checkpoint.fingerprint}
 
     @property
     def identified_task(self) -> dict[str, Any]:
@@ -91,7 +117,7 @@ class Cell:
             "title": dict(self.title),
             "paradigm": self.nodes["paradigm"],
             "task": self.identified_task,
-            "backbone": self.nodes["backbone"],
+            "backbone": self.identified_backbone,
             "train": self.training_settings,
             "seed": self.run.seed,
             "measure": {name: value for name, value in measure.items() if name != "extra" or value},
@@ -121,13 +147,13 @@ class Cell:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether its training is finished and kept."""
-        return (self.checkpoint / "log.json").is_file()
+        """Whether its training is finished and kept, or it needs none."""
+        return self.training is None or (self.checkpoint / "log.json").is_file()
 
     def training_key_by(self, naming: Callable[[str], str]) -> str:
         shaping = {name: value for name, value in self.nodes["paradigm"].items() if name != "decoder"}
         task = shaping_settings(self.task, self.nodes["task"]) | {"data_hash": self.task.training_hash()}
-        parts = [shaping, task, self.nodes["backbone"], self.training_settings]
+        parts = [shaping, task, self.identified_backbone, self.training_settings]
         return digest([TRAINING, *renamed(parts, naming), self.run.seed])
 
     @property

@@ -12,16 +12,20 @@ import torch
 from paradigms.base import Paradigm, Vocabulary
 from tasks.metrics.extra import check_extra
 from tasks.metrics.judged import JUDGED
+from wordways.labels import titled
 from wordways.names import kind, public, renamed
 from wordways.record import canonical
 from wordways.run.cell import Cell, RunSettings
 from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
+from wordways.run.subject import test_set
 from wordways.run.train import TrainSettings
 from wordways.settings import SettingError, build, check, construct
 
+UNTRAINED = {"steps": 0}  # the settings of train=none
 TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
+TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads": 2, "hidden": 8}
 
 
 def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
@@ -31,16 +35,22 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
     train, measure = dict(nodes["train"]), dict(nodes["measure"])
     teacher, judge = train.pop("teacher", None), measure.pop("judge", None)
+    judge = None if train == UNTRAINED else judge  # which would have to be trained
     cell = Cell(
         preset,
         experiment,
         title,
         nodes,
         construct(RunSettings, run, ""),
-        construct(TrainSettings, train, "train"),
+        train_settings(train),
         construct(MeasureSettings, measure, "measure"),
     )
     plain = {**nodes, "train": train, "measure": measure}
+    with torch.device("meta"):
+        build(nodes["backbone"], "backbone", vocabulary_size=TINY.size)
+    if cell.pretrained is not None:
+        named = titled(title.get("paradigm") or preset.replace("_", " "), [cell.pretrained.title])
+        cell = replace(cell, title={**title, "paradigm": named})
     if teacher is not None:
         own = replace(cell, preset="teacher", nodes={**plain, "paradigm": teacher})
         cell = replace(cell, teacher=own)
@@ -60,7 +70,9 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
                 raise SettingError(f"{path}.{error}") from None
     for path, one in (("train.teacher", cell.teacher), ("measure.judge.paradigm", cell.judge), ("paradigm", cell)):
         if one is not None:
-            rehearse_paradigm(one.nodes["paradigm"], one.nodes["backbone"], f"{path}={kind(one.nodes['paradigm'])}")
+            backbone = one.nodes["backbone"] if one.pretrained is None else TINY_TRUNK
+            masked = rehearse_paradigm(one.nodes["paradigm"], backbone, f"{path}={kind(one.nodes['paradigm'])}")
+            check_checkpoint(one, masked)
     rehearse_once(canonical(cell.nodes["task"]))
     own = [metric.name for metric in cell.task.metrics] + list(JUDGED if cell.judge is not None else ())
     try:
@@ -68,6 +80,38 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     except ValueError as error:
         raise SettingError(f"measure.{error}") from None
     return cell
+
+
+def train_settings(node: Mapping[str, Any]) -> TrainSettings | None:
+    """None where nothing is trained."""
+    return None if node == UNTRAINED else construct(TrainSettings, node, "train")
+
+
+def check_checkpoint(cell: Cell, reads_masks: bool) -> None:
+    """Raises SettingError where a run without training has no checkpoint, or one that cannot do what it is asked."""
+    if cell.training is not None and "train" not in cell.task.splits:
+        raise SettingError(f"task={kind(cell.nodes['task'])}: has no training texts; use it with train=none")
+    if cell.pretrained is None:
+        if cell.training is None:
+            raise SettingError("train=none: allowed only with backbone=pretrained, because nothing else has weights")
+        return
+    try:
+        ids, limit = cell.pretrained.ids, cell.pretrained.positions
+        _ = cell.pretrained.names, cell.pretrained.fingerprint  # which read all files
+    except ValueError as error:
+        raise SettingError(f"backbone.{error}") from None
+    name = cell.pretrained.title
+    if cell.training is None and reads_masks and not ids.own_mask:
+        raise SettingError(
+            f"backbone.name={name}: has no mask token, which paradigm={cell.preset} reads; train it first"
+        )
+    examples, rows = test_set(cell.task, cell.text, cell.measure.items)
+    for example, row in zip(examples, rows, strict=True):
+        tokens = len(row.prompt) + max(row.room, len(row.target)) + len(row.suffix)
+        if tokens > limit:
+            raise SettingError(
+                f"backbone.name={name}: {example.id} has {tokens} tokens, the checkpoint at most {limit}"
+            )
 
 
 def judge_cell(cell: Cell, plain: Mapping[str, Any], judge: Mapping[str, Any]) -> Cell:

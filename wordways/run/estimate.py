@@ -3,12 +3,14 @@
 import time
 from collections.abc import Sequence
 
+import torch
+
 from wordways.record import canonical
 from wordways.run.cell import Cell
 from wordways.run.execute import kept
 from wordways.run.noise import SeededNoise
 from wordways.run.session import awaits_timing
-from wordways.run.shared import stream_of, text_of
+from wordways.run.shared import stream_of
 
 STEPS = 3  # timed steps, after one step of warm-up
 
@@ -24,7 +26,7 @@ def announcement(cells: Sequence[Cell]) -> str:
     seconds: dict[str, float] = {}
     for cell in trainings.values():
         if kind(cell) not in seconds:
-            seconds[kind(cell)] = cell.train.steps * step_seconds(cell)
+            seconds[kind(cell)] = training_seconds(cell)
     each = [taken for cell in trainings.values() if (taken := seconds[kind(cell)])]
     if len(each) < 2:  # zero seconds mark a model that cannot be trained
         return ""
@@ -43,15 +45,17 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def step_seconds(cell: Cell) -> float:
-    """Median seconds of a training step; 0 where the model cannot be trained, which its record will report."""
-    node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
+def training_seconds(cell: Cell) -> float:
+    """Seconds that a training takes; 0 where the model cannot be trained, which its record will report."""
+    run, device = cell.run, cell.run.torch_device()
     try:
-        text = text_of(node, run.checkpoints)
-        paradigm = cell.paradigm(text.vocabulary).to(device)
+        text = cell.text
+        paradigm = cell.paradigm(text.vocabulary)
+        paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
+        paradigm = paradigm.to(device)
         if text.task.holes not in paradigm.fills:
             return 0.0
-        stream, durations = stream_of(node, run.checkpoints, cell.train.batch, run.seed), []
+        stream, durations = stream_of(text, cell.train.batch, run.seed), []
         for step in range(1 + STEPS):
             canvas = stream.canvas(step).to(device)
             began = time.perf_counter()
@@ -60,4 +64,4 @@ def step_seconds(cell: Cell) -> float:
             durations.append(time.perf_counter() - began)
     except Exception:
         return 0.0
-    return sorted(durations[1:])[STEPS // 2]
+    return cell.train.steps * sorted(durations[1:])[STEPS // 2]

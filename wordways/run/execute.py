@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from tasks.base import Example, Task
-from wordways.record import Record, canonical, valid_record, write_record
+from wordways.record import Record, valid_record, write_record
 from wordways.run.cell import Cell
 from wordways.run.detection import detection
 from wordways.run.exposure import exposure
@@ -20,7 +20,6 @@ from wordways.run.provenance import provenance
 from wordways.run.replay import replays
 from wordways.run.scores import scores
 from wordways.run.session import time_cells
-from wordways.run.shared import text_of
 from wordways.run.subject import Subject, test_set
 from wordways.run.trace import trace_entry, traces
 from wordways.run.training import judge_of, trained
@@ -64,8 +63,7 @@ def kept(cell: Cell) -> Record | None:
 
 def fill_in(cell: Cell, blank: Record) -> Record:
     """Trains and scores a cell. Every exception passes through; the caller records it as a failure."""
-    node, run, device = canonical(cell.nodes["task"]), cell.run, cell.run.torch_device()
-    text = text_of(node, run.checkpoints)
+    run, device, text = cell.run, cell.run.torch_device(), cell.text
     for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
         fills = one.paradigm(text.vocabulary).fills
         if text.task.holes not in fills:
@@ -103,7 +101,10 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         replayed = replays(subject)
         lap("score")
     budgets = {
-        "steps": cell.train.steps, "tokens": log.tokens, "supervised_tokens": log.supervised_tokens, "flops": log.flops,
+        "steps": cell.train.steps if cell.training else 0,
+        "tokens": log.tokens,
+        "supervised_tokens": log.supervised_tokens,
+        "flops": log.flops,
         "params": sum(weight.numel() for weight in paradigm.parameters()),
     }  # fmt: skip
     if made.teacher is not None:

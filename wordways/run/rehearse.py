@@ -34,7 +34,7 @@ def rehearse_task(task: Task, name: str) -> None:
         raise SettingError(
             f"{name}: metrics must be one or more metrics with different names, not {list(task.metrics)}"
         )
-    for split in ("train", "valid", "test"):
+    for split in task.splits:
         found = attempt(f"{name}: examples({split!r})", lambda split=split: first_of(task.examples(split)))
         if not found:
             raise SettingError(f"{name}: examples({split!r}) gives no example")
@@ -87,14 +87,18 @@ def check_scores(task: Task, name: str, example: Example) -> None:
             raise SettingError(f"{name}: score gives {metric}={value!r}; it must be a finite number, a Share or None")
 
 
-def rehearse_paradigm(node: Mapping[str, Any], backbone: Mapping[str, Any], name: str) -> None:
-    """One loss, one decode, one likelihood on a tiny backbone. Raises SettingError with one line."""
-    rehearsed(canonical(node), canonical(backbone), name)
+def rehearse_paradigm(node: Mapping[str, Any], backbone: Mapping[str, Any], name: str) -> bool:
+    """One loss, one decode, one likelihood on a tiny backbone; returns whether decoding or likelihood read a mask.
+
+    Raises SettingError with one line.
+    """
+    return rehearsed(canonical(node), canonical(backbone), name)
 
 
 @lru_cache(maxsize=512)
-def rehearsed(node: str, backbone: str, name: str) -> None:
+def rehearsed(node: str, backbone: str, name: str) -> bool:
     """On the CPU and with gradients, whatever the caller has switched off."""
+    read: list[bool] = []
     with torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
         small = {key: SMALL.get(key, value) for key, value in json.loads(backbone).items()}
         trunk = build(small, "backbone", vocabulary_size=VOCABULARY.size)
@@ -108,12 +112,14 @@ def rehearsed(node: str, backbone: str, name: str) -> None:
         if not (loss.mean.dim() == 0 and bool(torch.isfinite(loss.mean))):
             raise SettingError(f"{name}: loss must give a finite scalar mean, not {loss.mean}")
         attempt(f"{name}: loss.backward", loss.mean.backward)
+        trunk.register_forward_pre_hook(lambda _, given: read.append(bool((given[0] == VOCABULARY.mask).any())))
         with torch.inference_mode():
             attempt(f"{name}: decode", lambda: check_decode(paradigm, masked, noise))
             attempt(f"{name}: token_nats", lambda: paradigm.token_nats(truth))
             law = attempt(f"{name}: log_likelihood", lambda: paradigm.log_likelihood(truth, noise))
         if not isinstance(law, Likelihood) or law.nats_B.shape != (2,):
             raise SettingError(f"{name}: log_likelihood must give a Likelihood with one value a row")
+    return any(read)
 
 
 def canvas_of(prompt: Sequence[int], target: Sequence[int], suffix: Sequence[int]) -> Canvas:

@@ -27,7 +27,6 @@ from wordways.run.lock import device_lock
 from wordways.run.progress import progress_bar
 from wordways.run.provenance import machine, now, tree
 from wordways.run.roofline import machine_peaks
-from wordways.run.shared import text_of
 from wordways.run.subject import Subject, test_set
 from wordways.run.text import Encoded, Text
 from wordways.run.timing import entries, workloads
@@ -99,14 +98,15 @@ def time_group(cells: Sequence[Cell]) -> None:
 
 def ready_rows(cells: Sequence[Cell], device: torch.device) -> list[Row]:
     """Trained paradigms with what they are to decode. A cell that cannot be prepared becomes a failure."""
-    run = cells[0].run
-    text = text_of(canonical(cells[0].nodes["task"]), run.checkpoints)
-    examples, encoded = test_set(text.task, text, cells[0].measure.items)
+    sets: dict[Text, tuple[list[Example], list[Encoded]]] = {}
     rows = []
     with device_lock(device.type, alone=False) as make_way:
         for cell in cells:
             try:
-                rows.append(ready_row(cell, text, examples, encoded, make_way))
+                text = cell.text
+                if text not in sets:
+                    sets[text] = test_set(text.task, text, cell.measure.items)
+                rows.append(ready_row(cell, text, *sets[text], make_way))
             except Exception:
                 fail(cell, traceback.format_exc())
             make_way()
@@ -124,9 +124,11 @@ def ready_row(
 
 def trained_paradigm(cell: Cell, text: Text, device: torch.device, make_way: Callable[[], None]) -> Paradigm:
     """The paradigm with the weights of its checkpoint, without its training data; trains it where there is none."""
-    if not cell.has_checkpoint:
+    if cell.training is None or not cell.has_checkpoint:
         return trained(cell, text, device, make_way).paradigm
-    paradigm = cell.paradigm(text.vocabulary).to(device)
+    paradigm = cell.paradigm(text.vocabulary)
+    paradigm.backbone.initialise(torch.Generator().manual_seed(cell.run.seed))
+    paradigm = paradigm.to(device)
     paradigm.load_state_dict(load_file(cell.checkpoint / "best.safetensors", device=str(device)))
     return paradigm.eval()
 

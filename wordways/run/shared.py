@@ -4,7 +4,11 @@ import functools
 import json
 from pathlib import Path
 
+import torch
+
+from paradigms.base import Checkpoint
 from tasks.base import Task
+from wordways.run.checkpoint_text import CheckpointText
 from wordways.run.text import Stream, Text, build_text
 from wordways.settings import build
 
@@ -16,12 +20,27 @@ def task_of(node: str) -> Task:
 
 
 @functools.lru_cache(maxsize=16)
-def text_of(node: str, checkpoints: str) -> Text:
-    """The task's tokenizer and canvas layout; a learned tokenizer is kept in the folder `checkpoints`."""
-    return build_text(task_of(node), Path(checkpoints))
+def checkpoint_of(backbone: str) -> Checkpoint | None:
+    """The public checkpoint that a node of the configuration names; None where the model is trained from scratch."""
+    with torch.device("meta"):
+        return build(json.loads(backbone), "backbone", vocabulary_size=8).checkpoint
+
+
+@functools.lru_cache(maxsize=16)
+def text_of(node: str, checkpoints: str, backbone: str = "") -> Text:
+    """The tokenizer and canvas layout of a task; a learned tokenizer is kept in the folder `checkpoints`.
+
+    backbone: the node of a public checkpoint, whose tokenizer it then is; empty for a model trained from scratch.
+    """
+    checkpoint = checkpoint_of(backbone) if backbone else None
+    return (
+        build_text(task_of(node), Path(checkpoints))
+        if checkpoint is None
+        else CheckpointText(checkpoint, task_of(node))
+    )
 
 
 @functools.lru_cache(maxsize=1)
-def stream_of(node: str, checkpoints: str, batch: int, seed: int) -> Stream:
+def stream_of(text: Text, batch: int, seed: int) -> Stream:
     """The training batches of a task; only the latest stream stays cached."""
-    return Stream(text_of(node, checkpoints), batch, seed)
+    return Stream(text, batch, seed)

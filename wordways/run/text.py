@@ -57,10 +57,11 @@ class Encoded:
 class Text:
     """A task's tokenizer and the layout of its canvases."""
 
-    def __init__(self, tokenizer: Tokenizer, task: Task):
+    def __init__(self, tokenizer: Tokenizer, task: Task, vocabulary: Vocabulary | None = None):
+        """vocabulary: by default the tokenizer's, with the special tokens of SPECIALS."""
         tokenizer.encode_special_tokens = True  # "<eos>" in the data is ordinary text
         self.tokenizer, self.task = tokenizer, task
-        self.vocabulary = Vocabulary(tokenizer.get_vocab_size(), mask=MASK, eos=EOS, pad=PAD)
+        self.vocabulary = vocabulary or Vocabulary(tokenizer.get_vocab_size(), mask=MASK, eos=EOS, pad=PAD)
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """The examples in ids, in the same order."""
@@ -81,42 +82,45 @@ class Text:
 
     def truth(self, rows: Sequence[Encoded], exact: Sequence[bool]) -> Canvas:
         """The canvas with targets in the holes; exact: one hole per target token, else the room, filled up by EOS."""
+        eos = self.vocabulary.eos
         given = [
-            row.target if fit and row.target else row.target + [EOS] * row.ends
+            row.target if fit and row.target else row.target + [eos] * row.ends
             for row, fit in zip(rows, exact, strict=True)
         ]
         return self.lay(rows, given)
 
     def blank(self, rows: Sequence[Encoded], length: Length) -> Canvas:
         """The canvas to decode, with one hole per reference token for length `oracle`, else with the whole room."""
+        special = self.vocabulary
         widths = [max(1, len(row.target)) if length == "oracle" else row.room for row in rows]
         return self.lay(
             rows,
             [
-                (row.draft + [EOS] * width)[:width] if row.draft else [MASK] * width
+                (row.draft + [special.eos] * width)[:width] if row.draft else [special.mask] * width
                 for row, width in zip(rows, widths, strict=True)
             ],
         )
 
     def forced(self, rows: Sequence[Encoded], tokens: int) -> Canvas:
         """The canvas to decode with exactly `tokens` holes."""
-        return self.lay(rows, [[MASK] * tokens for _ in rows])
+        return self.lay(rows, [[self.vocabulary.mask] * tokens for _ in rows])
 
     def lay(self, rows: Sequence[Encoded], holes: Sequence[list[int]]) -> Canvas:
         """The canvas with these ids in the holes, laid out as the module describes."""
+        pad = self.vocabulary.pad
         start = max(len(row.prompt) for row in rows) if self.task.holes == "suffix" else 0
         ids, kinds = [], []
         for row, hole in zip(rows, holes, strict=True):
             before = max(0, start - len(row.prompt))
-            ids.append([PAD] * before + row.prompt + hole + row.suffix)
+            ids.append([pad] * before + row.prompt + hole + row.suffix)
             kinds.append([2] * before + [0] * len(row.prompt) + [1] * len(hole) + [0] * len(row.suffix))
         width = max(map(len, ids))
         kind_BL = torch.tensor([row + [2] * (width - len(row)) for row in kinds])
-        return Canvas(torch.tensor([row + [PAD] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
+        return Canvas(torch.tensor([row + [pad] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
 
     def useful(self, ids_L: Tensor, holes_L: Tensor) -> list[int]:
         """The tokens before the first EOS."""
-        return list(itertools.takewhile(lambda token: token != EOS, ids_L[holes_L].tolist()))
+        return list(itertools.takewhile(lambda token: token != self.vocabulary.eos, ids_L[holes_L].tolist()))
 
     def read(self, ids: Sequence[int]) -> str:
         """The text of these ids."""

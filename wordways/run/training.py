@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from paradigms.base import Paradigm
-from wordways.record import canonical
 from wordways.run.cell import Cell
 from wordways.run.judge import Judge
 from wordways.run.progress import progress_bar
-from wordways.run.shared import stream_of, text_of
+from wordways.run.shared import stream_of
 from wordways.run.subject import Subject
 from wordways.run.teacher import Teacher
 from wordways.run.text import Stream, Text
@@ -35,14 +34,19 @@ class Trained:
 
 
 def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[], None]) -> Trained:
-    """Trains a cell's model, and its teacher first, unless checkpoints exist; calls `make_way` after every step."""
+    """Trains a cell's model, and its teacher first, unless checkpoints exist; calls `make_way` after every step.
+
+    A public checkpoint that is used as it is has an empty log.
+    """
     run, paradigm = cell.run, cell.paradigm(text.vocabulary)
     paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
     paradigm, folder = paradigm.to(device), cell.checkpoint
+    if cell.training is None:
+        return Trained(paradigm.eval(), TrainLog([], 0, 0, 0, 0, 0.0))
     source = None if cell.teacher is None else trained(cell.teacher, text, device, make_way)
     if cell.teacher is None or source is None:
         teacher = None
-        stream = stream_of(canonical(cell.nodes["task"]), run.checkpoints, cell.train.batch, run.seed)
+        stream = stream_of(text, cell.train.batch, run.seed)
     else:
         bar = functools.partial(progress_bar, "teacher: generating", enabled=run.progress)
         teacher = Teacher(
@@ -61,7 +65,7 @@ def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[],
 
 def judge_of(cell: Cell, device: torch.device, make_way: Callable[[], None]) -> Judge:
     """The judge LM of a cell, trained unless its checkpoint exists; the same for every run that it scores."""
-    text = text_of(canonical(cell.nodes["task"]), cell.run.checkpoints)
+    text = cell.text
     made = trained(cell, text, device, make_way)
     what = f"{type(made.paradigm).__name__} on {type(cell.task).__name__}"
     size = sum(weight.numel() for weight in made.paradigm.parameters())

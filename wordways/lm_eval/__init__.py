@@ -1,0 +1,1 @@
+"""Any paradigm as a language model of lm-evaluation-harness (Gao et al., 2023)."""

@@ -1,0 +1,123 @@
+"""What the harness asks: a paradigm with weights, its tokenizer, and the layout of a context and its continuation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from paradigms.base import Canvas, Checkpoint, Paradigm, Vocabulary
+from wordways import CONF
+from wordways.compose import cell_of_overrides, one_line
+from wordways.names import kind, public, renamed
+from wordways.record import digest
+from wordways.run.check import TINY_TRUNK, untitled
+from wordways.run.rehearse import rehearse_paradigm
+from wordways.run.session import trained_paradigm
+from wordways.settings import SettingError, build
+
+
+@dataclass(frozen=True)
+class Source:
+    """A paradigm and its tokenizer.
+
+    before: the ids before every text.  after: the ids between a context and its continuation.
+    longest: tokens of a context and its continuation.  key: identifies weights and paradigm.
+    """
+
+    node: Mapping[str, Any]
+    vocabulary: Vocabulary
+    backbone: Any
+    tokenizer: Any
+    before: list[int]
+    after: list[int]
+    longest: int
+    key: str
+    checkpoint: Checkpoint | None
+
+    def paradigm(self, **decoder: Any) -> Paradigm:
+        """The paradigm with some settings of its decoder replaced where it has them."""
+        known = dict(self.node.get("decoder", {}))
+        settings = known | {name: value for name, value in decoder.items() if name in known}
+        node = {**self.node, "decoder": settings} if known else self.node
+        return build(node, "paradigm", vocabulary=self.vocabulary, backbone=self.backbone).eval()
+
+    @cached_property
+    def device(self) -> torch.device:
+        return next(self.backbone.parameters()).device
+
+    def ids(self, text: str, special: bool) -> list[int]:
+        """The ids of a text, behind those that open one, unless it has these already."""
+        found = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return found if not special or found[: len(self.before)] == self.before else [*self.before, *found]
+
+    def text(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def canvas(self, contexts: Sequence[Sequence[int]], holes: Sequence[Sequence[int]]) -> Canvas:
+        """Contexts, aligned at their end, and the holes after them, which are equally many in all rows."""
+        rows = [[*context, *self.after] for context in contexts]
+        start = max(map(len, rows))
+        pad = [start - len(row) for row in rows]
+        ids_BL = torch.tensor(
+            [[self.vocabulary.pad] * n + row + list(h) for n, row, h in zip(pad, rows, holes, strict=True)]
+        )
+        column_L = torch.arange(ids_BL.shape[1])
+        holes_BL = (column_L >= start).expand_as(ids_BL)
+        return Canvas(ids_BL, holes_BL, column_L < torch.tensor(pad)[:, None]).to(self.device)
+
+
+def source_of(arguments: Mapping[str, Any]) -> Source:
+    """The source that settings of `wordways` describe. Raises SettingError with one line."""
+    overrides = [f"{name}={'null' if value is None else value}" for name, value in arguments.items()]
+    if any(override.startswith("backbone=pretrained") for override in overrides):
+        return public_source(overrides)
+    cell = cell_of_overrides(overrides)
+    if not cell.has_checkpoint:
+        raise SettingError(f"paradigm={cell.preset}: has no finished training in {cell.checkpoint}; run wordways first")
+    text, device = cell.text, cell.run.torch_device()
+    paradigm = trained_paradigm(cell, text, device, lambda: None).to(cell.run.torch_dtype())
+    text.tokenizer.encode_special_tokens = True
+    return Source(
+        cell.nodes["paradigm"], text.vocabulary, paradigm.backbone, text.tokenizer, [], [text.vocabulary.eos], 1 << 20,
+        digest([cell.training_key, cell.nodes["paradigm"], cell.run.seed]), None,
+    )  # fmt: skip
+
+
+def public_source(overrides: Sequence[str]) -> Source:
+    """A public checkpoint, as it is, under any paradigm that needs no training."""
+    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+        try:
+            config = compose("config", list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingError(one_line(error, list(overrides))) from None
+    parts: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in ("paradigm", "backbone")}
+    nodes = untitled(renamed(parts, public))
+    with torch.device("meta"):
+        checkpoint: Checkpoint = build(nodes["backbone"], "backbone", vocabulary_size=8).checkpoint
+    try:
+        ids, _ = checkpoint.ids, checkpoint.names
+    except ValueError as error:
+        raise SettingError(f"backbone.{error}") from None
+    if rehearse_paradigm(nodes["paradigm"], TINY_TRUNK, f"paradigm={kind(nodes['paradigm'])}") and not ids.own_mask:
+        raise SettingError(f"backbone.name={checkpoint.title}: has no mask token, which this paradigm reads")
+    backbone = build(nodes["backbone"], "backbone", vocabulary_size=ids.size)
+    backbone.initialise(torch.Generator())
+    cuda = config.device != "cpu" and torch.cuda.is_available()
+    backbone = backbone.to(torch.device("cuda" if cuda else "cpu"), getattr(torch, config.dtype)).eval()
+    vocabulary = Vocabulary(ids.size, mask=ids.mask, eos=ids.eos, pad=ids.pad)
+    before = checkpoint.around[0]
+    return Source(
+        nodes["paradigm"], vocabulary, backbone, checkpoint.tokenizer.backend_tokenizer, before, [],
+        checkpoint.positions, digest([checkpoint.fingerprint, nodes["paradigm"], config.seed]), checkpoint,
+    )  # fmt: skip
+
+
+def with_holes(canvas: Canvas, mask: int) -> Canvas:
+    """The canvas with masks in its holes."""
+    return replace(canvas, ids_BL=canvas.ids_BL.masked_fill(canvas.holes_BL, mask))
