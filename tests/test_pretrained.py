@@ -10,7 +10,7 @@ import checkpoints as made
 import pytest
 import torch
 from checkpoints import CAUSAL, MASKED, SIZE, published, rewritten
-from conftest import cell
+from conftest import SMALL, cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -27,6 +27,7 @@ from paradigms.pretrained.trunk import Pretrained
 from paradigms.trunk.attention import blockwise, causal, everywhere, prefix
 from tasks.base import Example
 from wordways.run.checkpoint_text import CheckpointText
+from wordways.run.execute import run_cell
 from wordways.run.noise import SeededNoise
 from wordways.settings import SettingError
 from wordways.speed.others import denoised
@@ -298,8 +299,35 @@ def test_a_mask_that_a_model_lacks_gets_the_mean_embedding(tmp_path: Path) -> No
     torch.testing.assert_close(weight[:SIZE], network.get_input_embeddings().weight)
 
 
-def damaged(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    return change
+@pytest.mark.parametrize(
+    ("kind", "paradigm"), [("gpt2", "autoregressive"), ("llama", "diffusion_k1"), ("bert", "masked_infill")]
+)
+def test_a_checkpoint_is_fine_tuned_under_any_objective(kind: str, paradigm: str, tmp_path: Path) -> None:
+    """The loss falls; a repetition is equal in every digit; another checkpoint is another training."""
+    published(tmp_path / "one", kind, kind in CAUSAL)
+    published(tmp_path / "two", kind, kind in CAUSAL, seed=1)
+    curves, keys = [], []
+    for number, name in enumerate(("one", "one", "two")):
+        places = (f"results={tmp_path / str(number)}", f"checkpoints={tmp_path / str(number)}")
+        given = (f"paradigm={paradigm}", "backbone=pretrained", f"backbone.name={tmp_path / name}")
+        trained = cell(*given, *SMALL, *places, "train.steps=60", "train.lr=3e-3", "train.warmup=5")
+        record = run_cell(trained)
+        assert record.status == "ok", record.reason
+        curves.append(record.provenance["curve"])
+        keys.append(trained.training_key)
+    assert curves[0] == curves[1] != curves[2]
+    assert keys[0] == keys[1] != keys[2]
+    assert curves[0][-1][2] < 0.8 * curves[0][0][2]
+
+
+def test_more_weights_than_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from paradigms.pretrained import checkpoint
+
+    published(tmp_path, "llama", causal=True)
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:       12 kB\n")
+    monkeypatch.setattr(checkpoint, "MEMINFO", tmp_path / "meminfo")
+    with pytest.raises(SettingError, match=r"needs 0\.0 GB of memory, 0\.0 GB are available"):
+        running(tmp_path)
 
 
 def without_tensor(folder: Path) -> None:

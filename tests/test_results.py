@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,9 @@ def test_every_command_asks_for_its_cells(folder: str, whole: bool) -> None:
         program, *arguments = shlex.split(entry["command"])
         assert program == "wordways"
         arguments += [f"task.data={SHARED / 'data'}"] * from_files
+        names = [argument.partition("=")[2] for argument in arguments if argument.startswith("backbone.name=")]
+        if names and not Path(names[0]).is_dir():
+            pytest.skip(f"{names[0]} is not there, and its weights decide the names of cells")
         asked = {cell.id for cell in compose_cells(arguments if whole else one_of_each_task(arguments))}
         made = set(entry["cells"])
         assert made <= asked if whole else asked <= made, entry["command"]

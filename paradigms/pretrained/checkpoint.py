@@ -80,7 +80,7 @@ class Checkpoint:
 
     @cached_property
     def settings(self) -> Any:
-        """The network's configuration in transformers."""
+        """The network's configuration in transformers, without dropout, whose noise no seed of ours governs."""
         from transformers import AutoConfig
         from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -93,8 +93,12 @@ class Checkpoint:
             raise self.refused(f"model_type={kind} is not one that transformers has ({needed})")
         try:
             if self.family.network is None:
-                return AutoConfig.from_pretrained(self.folder, local_files_only=True)
-            return CONFIG_MAPPING[kind](**self.family.configured(self.config))
+                found = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            else:
+                found = CONFIG_MAPPING[kind](**self.family.configured(self.config))
+            for name in [name for name in vars(found) if "drop" in name and isinstance(getattr(found, name), float)]:
+                setattr(found, name, 0.0)
+            return found
         except Exception as error:  # pydantic-like validation of transformers raises many kinds
             raise self.refused(" ".join(str(error).split()) or type(error).__name__) from None
 

@@ -31,9 +31,11 @@ def write_report(results: Path, columns: "Columns" = 2) -> str:
     gc.disable()  # thousands of records hold no cycles, and searching for them takes longer than drawing
     try:
         records, refused = read_records(results)
+        gc.freeze()  # statsmodels asks for a search at every adjustment of p-values
         with rebuilt(results / "report") as folder:
             shown = build(results.resolve().name, records, refused, folder, columns)
     finally:
+        gc.unfreeze()
         gc.enable()
     return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
 

@@ -98,6 +98,7 @@ def check_checkpoint(cell: Cell, reads_masks: bool) -> None:
     try:
         ids, limit = cell.pretrained.ids, cell.pretrained.positions
         _ = cell.pretrained.names, cell.pretrained.fingerprint  # which read all files
+        cell.pretrained.check_memory()
     except ValueError as error:
         raise SettingError(f"backbone.{error}") from None
     name = cell.pretrained.title

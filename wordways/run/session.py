@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from paradigms.base import Paradigm
 from tasks.base import Example
@@ -30,6 +29,7 @@ from wordways.run.roofline import machine_peaks
 from wordways.run.subject import Subject, test_set
 from wordways.run.text import Encoded, Text
 from wordways.run.timing import entries, workloads
+from wordways.run.train import load_weights
 from wordways.run.training import trained
 
 CHANGED = 0.1  # relative difference of a machine's peaks from which it counts as changed
@@ -129,7 +129,7 @@ def trained_paradigm(cell: Cell, text: Text, device: torch.device, make_way: Cal
     paradigm = cell.paradigm(text.vocabulary)
     paradigm.backbone.initialise(torch.Generator().manual_seed(cell.run.seed))
     paradigm = paradigm.to(device)
-    paradigm.load_state_dict(load_file(cell.checkpoint / "best.safetensors", device=str(device)))
+    load_weights(paradigm, cell.checkpoint / "best.safetensors")
     return paradigm.eval()
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from paradigms.base import Canvas, Loss, Paradigm
 from wordways.record import canonical, write_atomically
@@ -98,7 +99,7 @@ def fit(
             log = train(paradigm, stream, valid, settings, seed, folder, advance)
             write_atomically(folder / "log.json", canonical(asdict(log)))
             (folder / "state.safetensors").unlink(missing_ok=True)
-    paradigm.load_state_dict(load_file(folder / "best.safetensors", device=str(device_of(paradigm))))
+    load_weights(paradigm, folder / "best.safetensors")
     paradigm.eval()
     return TrainLog(**json.loads((folder / "log.json").read_text()))
 
@@ -147,7 +148,7 @@ def train(
             )
             losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
             for name in ["last"] + ["best"] * better:
-                write_atomically(folder / f"{name}.safetensors", save(paradigm.state_dict()))
+                write_atomically(folder / f"{name}.safetensors", save(weights_of(paradigm)))
             write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
     return log
 
@@ -200,9 +201,23 @@ def validation_loss(paradigm: Paradigm, valid: list[Batch], seed: int) -> float:
     return total / max(1, count)
 
 
+def weights_of(paradigm: Paradigm) -> dict[str, Tensor]:
+    """All weights by name, each once: a head may share the embeddings."""
+    return {name: weight.detach() for name, weight in paradigm.named_parameters()}
+
+
+def load_weights(paradigm: Paradigm, path: Path) -> dict[str, Tensor]:
+    """Gives the paradigm the weights of a file; returns all its tensors. Raises KeyError where a weight is missing."""
+    tensors = load_file(path, device=str(device_of(paradigm)))
+    with torch.no_grad():
+        for name, weight in paradigm.named_parameters():
+            weight.copy_(tensors[name])
+    return tensors
+
+
 def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog) -> bytes:
     """Weights, optimiser moments and log as one safetensors file."""
-    tensors = dict(paradigm.state_dict())
+    tensors = weights_of(paradigm)
     for name, weight in paradigm.named_parameters():
         for moment, value in optimizer.state[weight].items():
             tensors[f"{moment}/{name}"] = value
@@ -211,8 +226,7 @@ def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog
 
 def restore(paradigm: Paradigm, optimizer: torch.optim.Optimizer, path: Path) -> TrainLog:
     """Loads a snapshot into the paradigm and the optimiser; returns its log."""
-    tensors = load_file(path, device=str(device_of(paradigm)))
-    paradigm.load_state_dict({name: tensors[name] for name in paradigm.state_dict()})
+    tensors = load_weights(paradigm, path)
     for name, weight in paradigm.named_parameters():
         optimizer.state[weight] = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS}
     with safe_open(path, framework="pt") as file:
