@@ -74,8 +74,8 @@ class Packed:
 def pack(products: Sequence[Product]) -> list[Packed]:
     """Packs the weights of a model, given in the order in which a forward pass uses them."""
     parts = [product.parts() for product in products]
-    large = [weight_OI for _, weight_OI in parts if weight_OI.numel() >= SMALL and weight_OI.dtype is not torch.float64]
-    known = chosen(large) if large and has_onednn() else {}
+    large = [weight_OI for _, weight_OI in parts if weight_OI.numel() >= SMALL and packs(weight_OI.dtype)]
+    known = chosen(large) if large else {}
     return [Packed(norm, weight_OI, known.get(tuple(weight_OI.shape), Names("mm", "mm"))) for norm, weight_OI in parts]
 
 
@@ -125,7 +125,7 @@ def candidates(weight_OI: Tensor) -> Iterator[Kernel]:
     yield lambda x_MI, y_MO=None, /: F.linear(x_MI, weight_OI)
     if weight_OI.device.type == "cpu":
         yield transposed(weight_OI)
-        if has_onednn() and weight_OI.dtype is not torch.float64:
+        if packs(weight_OI.dtype):
             yield onednn(weight_OI)
 
 
@@ -186,6 +186,19 @@ def has_onednn() -> bool:
     """Whether this build of torch has the operators."""
     there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     return there and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+
+
+@functools.cache
+def packs(dtype: torch.dtype) -> bool:
+    """Whether oneDNN multiplies with packed weights of this dtype here: bfloat16 needs a processor that has it."""
+    if not has_onednn() or dtype is torch.float64:
+        return False
+    try:
+        one = torch.ones(1, 16, dtype=dtype, device="cpu")
+        onednn(one.expand(16, 16))(one)
+    except RuntimeError:
+        return False
+    return True
 
 
 def multiply(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
