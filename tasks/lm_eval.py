@@ -1,7 +1,7 @@
 """Generation tasks of lm-evaluation-harness (Gao et al., 2023), with its prompts, filters and metrics."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -75,10 +75,9 @@ class LmEval(EvaluationOnly):
         return found
 
     def load(self, split: Split) -> Any:
-        return self.asked
+        import datasets
 
-    def rows(self, split: Split, first: int = 0) -> Iterator[tuple[str, str]]:
-        yield from self.asked[first:] if split in self.splits else ()
+        return datasets.Dataset.from_dict({"prompt": [p for p, _ in self.asked], "target": [t for _, t in self.asked]})
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
         for number, (prompt, target) in enumerate(self.rows(split, first), first):

@@ -16,11 +16,13 @@ from wordways.settings import SettingError
 pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.filterwarnings("default")  # the harness's own
 
-GENERATION = """
-task: {folder}_generation
+HEAD = """
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {data}}}}}
 test_split: test
+"""
+GENERATION = """
+task: {folder}_generation
 output_type: generate_until
 doc_to_text: "{{{{prompt}}}}"
 doc_to_target: "{{{{choices[label]}}}}"
@@ -29,9 +31,6 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 """
 CHOICE = """
 task: {folder}_choice
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-test_split: test
 output_type: multiple_choice
 doc_to_text: "{{{{prompt}}}}"
 doc_to_choice: "{{{{choices}}}}"
@@ -40,9 +39,6 @@ metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]
 """
 ROLLING = """
 task: {folder}_rolling
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-test_split: test
 output_type: loglikelihood_rolling
 doc_to_text: ""
 doc_to_target: "{{{{prompt}}}}"
@@ -60,7 +56,7 @@ def tasks_in(folder: Path, docs: list[dict[str, Any]]) -> list[str]:
     data = folder / "docs.jsonl"
     data.write_text("".join(json.dumps(doc) + "\n" for doc in docs))
     for name, content in (("generation", GENERATION), ("choice", CHOICE), ("rolling", ROLLING)):
-        (folder / f"{name}.yaml").write_text(content.format(folder=folder.name, data=data))
+        (folder / f"{name}.yaml").write_text((HEAD + content).format(folder=folder.name, data=data))
     return [f"{folder.name}_{name}" for name in ("generation", "choice", "rolling")]
 
 

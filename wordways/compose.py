@@ -45,24 +45,24 @@ def compose_cells(arguments: list[str]) -> list[Cell]:
             raise SettingError(one_line(error, arguments)) from None
         cells = []
         for overrides in jobs:
-            try:
-                config = compose("config", list(overrides), return_hydra_config=True)
-                HydraConfig.instance().set_config(config)
-                cells.append(cell_of(config))
-            except (HydraException, OmegaConfBaseException) as error:
-                raise SettingError(one_line(error, list(overrides), swept=len(jobs) > 1)) from None
+            cells.append(composed(list(overrides), swept=len(jobs) > 1))
     return cells
 
 
 def cell_of_overrides(overrides: list[str]) -> Cell:
     """The one cell of a command without a sweep. Raises SettingError with one line."""
     with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
-        try:
-            config = compose("config", overrides, return_hydra_config=True)
-            HydraConfig.instance().set_config(config)
-            return cell_of(config)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise SettingError(one_line(error, overrides)) from None
+        return composed(overrides)
+
+
+def composed(overrides: list[str], swept: bool = False) -> Cell:
+    """The cell of these overrides, where hydra is initialised. Raises SettingError with one line."""
+    try:
+        config = compose("config", overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        return cell_of(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SettingError(one_line(error, overrides, swept)) from None
 
 
 def sweeper_of(fixed: list[str]) -> Any:

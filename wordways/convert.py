@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from paradigms.base import TURNED, halves
+
 SPACE = "\u2581"  # how SentencePiece writes a space
 
 
@@ -97,8 +99,7 @@ def convert_llama2c(path: Path, tokenizer: Path, out: Path) -> None:
     }
     for name, shape in shapes.items():
         for layer, weight in enumerate(take(layers, *shape)):
-            turned = name.endswith(("q_proj", "k_proj"))
-            tensors[f"model.layers.{layer}.{name}.weight"] = halves(weight, head_width) if turned else weight
+            tensors[f"model.layers.{layer}.{name}.weight"] = halves(weight, head_width) if name in TURNED else weight
     tensors["model.norm.weight"] = take(width)
     config: Any = LlamaConfig(
         vocab_size=vocabulary, hidden_size=width, intermediate_size=hidden, num_hidden_layers=layers,
@@ -109,12 +110,6 @@ def convert_llama2c(path: Path, tokenizer: Path, out: Path) -> None:
     model.load_state_dict(tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"]})
     model.save_pretrained(out)
     write_tokenizer(tokenizer, vocabulary, out)
-
-
-def halves(weight_OI: Tensor, head_width: int) -> Tensor:
-    """Rows of every head reordered from neighbouring pairs to pairs half a head apart, as transformers turns them."""
-    pairs_NE2I = weight_OI.view(-1, head_width // 2, 2, weight_OI.shape[1])
-    return pairs_NE2I.transpose(1, 2).reshape(weight_OI.shape)
 
 
 def write_tokenizer(path: Path, vocabulary: int, out: Path) -> None:

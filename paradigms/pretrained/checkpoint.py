@@ -143,9 +143,9 @@ class Checkpoint:
     def ids(self) -> Ids:
         """EOS is the tokenizer's, else its separator; padding that is also EOS is replaced by the mask."""
         config, tokenizer = self.config, self.tokenizer
-        size = max(int(self.settings.vocab_size), len(tokenizer))
-        if len(tokenizer) > int(self.settings.vocab_size):
-            raise self.refused(f"its tokenizer has {len(tokenizer)} ids, its network {self.settings.vocab_size}")
+        size = int(self.settings.vocab_size)
+        if len(tokenizer) > size:
+            raise self.refused(f"its tokenizer has {len(tokenizer)} ids, its network {size}")
         eos = next((i for i in (tokenizer.eos_token_id, tokenizer.sep_token_id) if i is not None), None)
         if eos is None:
             raise self.refused("its tokenizer has no end-of-sequence token")
@@ -208,17 +208,15 @@ class Checkpoint:
         from safetensors import safe_open
 
         expected, tied = self.expected
-        found: dict[str, tuple[Path, str]] = {}
-        shapes: dict[str, tuple[int, ...]] = {}
+        found: dict[str, tuple[Path, str, tuple[int, ...]]] = {}
         for path in self.files:
             with safe_open(path, framework="pt") as file:
                 for key in file.keys():  # noqa: SIM118 (the file is no mapping)
-                    name = self.family.renamed(key)
-                    found[name], shapes[name] = (path, key), tuple(file.get_slice(key).get_shape())
+                    found[self.family.renamed(key)] = path, key, tuple(file.get_slice(key).get_shape())
         prefix = f"{self.architecture.base_model_prefix}."
         if not any(name.startswith(prefix) for name in found):  # saved without its head, as GPT-2 was
             found = {name if name in expected else prefix + name: place for name, place in found.items()}
-            shapes = {name if name in expected else prefix + name: shape for name, shape in shapes.items()}
+        shapes = {name: shape for name, (_, _, shape) in found.items()}
         spare = sorted(
             name for name in found.keys() - expected if not any(re.search(p, name) for p in self.family.unused)
         )
@@ -228,7 +226,7 @@ class Checkpoint:
         wrong += [f"has {name} of shape {list(shapes[name])}, not {list(expected[name])}" for name in other[:1]]
         if wrong:
             raise self.refused(f"its weights do not fit {self.architecture.__name__}: it {' and '.join(wrong)}")
-        return {name: place for name, place in found.items() if name in expected}
+        return {name: (path, key) for name, (path, key, _) in found.items() if name in expected}
 
     @cached_property
     def expected(self) -> tuple[dict[str, tuple[int, ...]], set[str]]:

@@ -1,10 +1,5 @@
-"""Checkpoints with the layers of Llama or Qwen2 in our own trunk, which is the same network in another layout.
+"""Checkpoints with the layers of Llama or Qwen2 in our own trunk."""
 
-Our rotary embedding turns pairs of neighbouring numbers, theirs pairs that lie half a head apart: the rows of queries
-and keys are reordered. We have one matrix for queries, keys and values, and one for the two halves of SwiGLU.
-"""
-
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,16 +7,9 @@ from torch import Tensor
 
 from paradigms.pretrained.checkpoint import Checkpoint
 from paradigms.trunk.backbone import Backbone
+from paradigms.trunk.layout import LLAMA, TURNED, neighbours
 
 NATIVE = ("llama", "qwen2")
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "attend_norm": ("input_layernorm",),
-    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "attend_out": ("self_attn.o_proj",),
-    "mlp_norm": ("post_attention_layernorm",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
-    "mlp_out": ("mlp.down_proj",),
-}
 
 
 def check_native(checkpoint: Checkpoint) -> None:
@@ -66,18 +54,10 @@ def native(checkpoint: Checkpoint) -> Backbone:
         )
     found = {"embed.weight": weights["model.embed_tokens.weight"], "norm.weight": weights["model.norm.weight"]}
     found |= {} if tied else {"head.weight": weights["lm_head.weight"]}
+    width = settings.hidden_size // settings.num_attention_heads
     for name in trunk.state_dict().keys() - found.keys():
         _, number, part, kind = name.split(".")
-        pieces = [weights[f"model.layers.{number}.{piece}.{kind}"] for piece in PARTS[part]]
-        if part == "qkv":
-            width = settings.hidden_size // settings.num_attention_heads
-            pieces[:2] = [neighbours(piece, width) for piece in pieces[:2]]
-        found[name] = torch.cat(pieces)
+        pieces = {piece: weights[f"model.layers.{number}.{piece}.{kind}"] for piece in LLAMA[part]}
+        found[name] = torch.cat([neighbours(w, width) if piece in TURNED else w for piece, w in pieces.items()])
     trunk.load_state_dict(found, assign=True)
-    trunk.version = None
     return trunk.eval()
-
-
-def neighbours(weight: Tensor, head_width: int) -> Tensor:
-    """The rows of every head reordered, so that a pair that lies half a head apart stands side by side."""
-    return weight.view(-1, 2, head_width // 2, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape)

@@ -55,20 +55,13 @@ class Pretrained(nn.Module):
         *,
         pad_BL: Tensor,
         at_BQ: Columns | None = None,
-        keys: int | None = None,
-        place_BQ: Tensor | None = None,
         want_BW: Tensor | None = None,
-        need_BW: Tensor | None = None,
-        cache: Any = None,
-        late: Late | None = None,
+        **rest: Any,
     ) -> Tensor:
-        """As `Backbone.forward`. Raises ValueError for a pass that the network cannot make."""
+        """As `Backbone.forward`, `rest` included. Raises ValueError for a pass that the network cannot make."""
         if self.shifted:
             want_BW = self.one_before(want_BW, at_BQ, pad_BL)
-        return self.trunk(
-            ids_BQ, rule, pad_BL=pad_BL, at_BQ=at_BQ, keys=keys, place_BQ=place_BQ, want_BW=want_BW, need_BW=need_BW,
-            cache=cache, late=late,
-        )  # fmt: skip
+        return self.trunk(ids_BQ, rule, pad_BL=pad_BL, at_BQ=at_BQ, want_BW=want_BW, **rest)
 
     def one_before(self, want_BW: Tensor | None, at_BQ: Columns | None, pad_BL: Tensor) -> Tensor:
         """The queries whose logits predict the wanted ones' own tokens. Raises ValueError where these were not read."""

@@ -44,7 +44,7 @@ class Layer(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, kv_heads: int, eps: float, bias: bool):
         super().__init__()
-        self.heads, self.kv_heads = heads, kv_heads
+        self.heads, self.kv_heads, self.plain = heads, kv_heads, kv_heads == heads and not bias
         self.attend_norm = nn.RMSNorm(width, eps=eps)
         self.qkv = nn.Linear(width, width * (heads + 2 * kv_heads) // heads, bias=bias)
         self.attend_out = nn.Linear(width, width, bias=False)
@@ -60,7 +60,8 @@ class Layer(nn.Module):
     def forward(self, x_MD: Tensor, kernels: Sequence[Kernel], attend: Callable[[Tensor], Tensor]) -> Tensor:
         """The layer at M positions of any rows; `attend` maps queries, keys and values (M, 3 D) to a mix (M, D)."""
         to_qkv, from_mixed, to_gate_up, from_hidden = kernels
-        x_MD = from_mixed(attend(self.whole(to_qkv(x_MD))), x_MD)
+        qkv_MP = to_qkv(x_MD)
+        x_MD = from_mixed(attend(qkv_MP if self.plain else self.whole(qkv_MP)), x_MD)
         gate_MH, up_MH = to_gate_up(x_MD).chunk(2, dim=-1)
         return from_hidden(F.silu(gate_MH) * up_MH, x_MD)
 

@@ -1,6 +1,5 @@
 """A language model of lm-evaluation-harness whose texts a paradigm generates, and whose likelihoods it computes."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +9,7 @@ from lm_eval.models.utils import Collator, handle_stop_sequences, normalize_gen_
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from tqdm import tqdm
 
-from wordways.lm_eval.source import source_of, with_holes
-from wordways.run.noise import SeededNoise
+from wordways.lm_eval.source import source_of
 
 TOKENS = 256  # of a generated text where a task does not say
 Scored = tuple[tuple[str, str], list[int], list[int]]
@@ -84,7 +82,7 @@ class WordwaysLM(TemplateLM):
     ) -> list[tuple[float, bool]]:  # type: ignore[override]
         """log p of each continuation, and whether greedy decoding of as many tokens generates it.
 
-        The noise of a bound depends on the context alone, so that all answers to a question are scored alike.
+        The masks of a bound are the same for all answers to a question.
         """
         found = [(0.0, True)] * len(requests)
         scorer, greedy = self.source.paradigm(), self.source.paradigm(temperature=0.0, length="oracle")
@@ -92,15 +90,11 @@ class WordwaysLM(TemplateLM):
             asked = [requests[place] for place in places]
             contexts = [self.cut(context, len(continuation)) for _, context, continuation in asked]
             canvas = self.source.canvas(contexts, [continuation for *_, continuation in asked])
-            noise = SeededNoise(0, [name_of(context) for context in contexts], self.source.device)
-            law = scorer.log_likelihood(canvas, noise)
+            law = scorer.log_likelihood(canvas, self.source.noise(contexts))
             self.kinds.add(law.kind)
-            ids_BL = canvas.ids_BL
-            for ids_BL in greedy.decode(with_holes(canvas, self.source.vocabulary.mask), noise):  # noqa: B007
-                pass
-            same_B = ((ids_BL == canvas.ids_BL) | ~canvas.holes_BL).all(1)
-            for place, nats, same in zip(places, law.nats_B.tolist(), same_B.tolist(), strict=True):
-                found[place] = nats, same
+            greedy_BH = self.source.decoded(greedy, contexts, len(asked[0][2]))
+            for place, nats, ids in zip(places, law.nats_B.tolist(), greedy_BH.tolist(), strict=True):
+                found[place] = nats, ids == requests[place][2]
                 self.cache_hook.add_partial("loglikelihood", requests[place][0], found[place])
         return found
 
@@ -117,7 +111,6 @@ class WordwaysLM(TemplateLM):
     @torch.inference_mode()
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """The texts up to a stop string or the end of the sequence, at the temperature that the task asks for."""
-        texts = [""] * len(requests)
         groups = Collator([request.args for request in requests], group_by="gen_kwargs", group_fn=lambda args: args[1])
         done = []
         for chunk in tqdm(groups.get_batched(n=self.batch), disable=disable_tqdm):
@@ -126,18 +119,11 @@ class WordwaysLM(TemplateLM):
             tokens = int(how.get("max_gen_toks", TOKENS))
             model = self.source.paradigm(temperature=float(how.get("temperature", 0.0)))
             contexts = [self.cut(self.tok_encode(context), tokens) for context, _ in chunk]
-            canvas = self.source.canvas(contexts, [[self.source.vocabulary.mask] * tokens] * len(chunk))
-            noise = SeededNoise(0, [name_of(context) for context in contexts], self.source.device)
-            ids_BL = canvas.ids_BL
-            for ids_BL in model.decode(canvas, noise):  # noqa: B007
-                pass
-            for (context, asked), ids_L, holes_L in zip(chunk, ids_BL.cpu(), canvas.holes_BL.cpu(), strict=True):
-                ids = ids_L[holes_L].tolist()
+            for (context, asked), ids in zip(chunk, self.source.decoded(model, contexts, tokens).tolist(), strict=True):
                 kept = ids[: ids.index(self.eot_token_id)] if self.eot_token_id in ids else ids
                 done.append(postprocess_generated_text(self.source.text(kept), until, None))
                 self.cache_hook.add_partial("generate_until", (context, asked), done[-1])
-        texts = groups.get_original(done)
-        return texts
+        return groups.get_original(done)
 
     def chunks(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """Requests with continuations of one length in batches, longest first."""
@@ -157,7 +143,3 @@ class WordwaysLM(TemplateLM):
         if room < 1:
             raise ValueError(f"{tokens} tokens leave no room for a context: the network reads {self.source.longest}")
         return context[-room:] or [self.prefix_token_id]
-
-
-def name_of(context: Sequence[int]) -> str:
-    return f"lm-eval/{zlib.crc32(repr(context).encode())}"

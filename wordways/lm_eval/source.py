@@ -1,7 +1,9 @@
 """What the harness asks: a paradigm with weights, its tokenizer, and the layout of a context and its continuation."""
 
+import zlib
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,15 +12,19 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
 
 from paradigms.base import Canvas, Checkpoint, Paradigm, Vocabulary
 from wordways import CONF
 from wordways.compose import cell_of_overrides, one_line
 from wordways.names import kind, public, renamed
 from wordways.record import digest
-from wordways.run.check import TINY_TRUNK, untitled
+from wordways.run.check import TINY_TRUNK, check_weights, untitled
+from wordways.run.checkpoint_text import vocabulary_of
+from wordways.run.noise import SeededNoise
 from wordways.run.rehearse import rehearse_paradigm
 from wordways.run.session import trained_paradigm
+from wordways.run.text import laid
 from wordways.settings import SettingError, build
 
 
@@ -61,15 +67,20 @@ class Source:
 
     def canvas(self, contexts: Sequence[Sequence[int]], holes: Sequence[Sequence[int]]) -> Canvas:
         """Contexts, aligned at their end, and the holes after them, which are equally many in all rows."""
-        rows = [[*context, *self.after] for context in contexts]
-        start = max(map(len, rows))
-        pad = [start - len(row) for row in rows]
-        ids_BL = torch.tensor(
-            [[self.vocabulary.pad] * n + row + list(h) for n, row, h in zip(pad, rows, holes, strict=True)]
-        )
-        column_L = torch.arange(ids_BL.shape[1])
-        holes_BL = (column_L >= start).expand_as(ids_BL)
-        return Canvas(ids_BL, holes_BL, column_L < torch.tensor(pad)[:, None]).to(self.device)
+        prompts = [[*context, *self.after] for context in contexts]
+        parts = [(prompt, list(hole), []) for prompt, hole in zip(prompts, holes, strict=True)]
+        return laid(parts, max(map(len, prompts)), self.vocabulary.pad).to(self.device)
+
+    def decoded(self, model: Paradigm, contexts: Sequence[Sequence[int]], tokens: int) -> Tensor:
+        """The ids of so many tokens that a paradigm generates after each context, (B, H), on the CPU."""
+        canvas = self.canvas(contexts, [[self.vocabulary.mask] * tokens] * len(contexts))
+        ids_BL = deque(model.decode(canvas, self.noise(contexts)), maxlen=1).pop()
+        return ids_BL[canvas.holes_BL].view(len(contexts), tokens).cpu()
+
+    def noise(self, contexts: Sequence[Sequence[int]]) -> SeededNoise:
+        """Noise that depends on the context alone, so that all answers to a question are treated alike."""
+        names = [f"lm-eval/{zlib.crc32(repr(list(context)).encode())}" for context in contexts]
+        return SeededNoise(0, names, self.device)
 
 
 def source_of(arguments: Mapping[str, Any]) -> Source:
@@ -82,7 +93,6 @@ def source_of(arguments: Mapping[str, Any]) -> Source:
         raise SettingError(f"paradigm={cell.preset}: has no finished training in {cell.checkpoint}; run wordways first")
     text, device = cell.text, cell.run.torch_device()
     paradigm = trained_paradigm(cell, text, device, lambda: None).to(cell.run.torch_dtype())
-    text.tokenizer.encode_special_tokens = True
     return Source(
         cell.nodes["paradigm"], text.vocabulary, paradigm.backbone, text.tokenizer, [], [text.vocabulary.eos], 1 << 20,
         digest([cell.training_key, cell.nodes["paradigm"], cell.run.seed]), None,
@@ -100,24 +110,14 @@ def public_source(overrides: Sequence[str]) -> Source:
     nodes = untitled(renamed(parts, public))
     with torch.device("meta"):
         checkpoint: Checkpoint = build(nodes["backbone"], "backbone", vocabulary_size=8).checkpoint
-    try:
-        ids, _ = checkpoint.ids, checkpoint.names
-    except ValueError as error:
-        raise SettingError(f"backbone.{error}") from None
-    if rehearse_paradigm(nodes["paradigm"], TINY_TRUNK, f"paradigm={kind(nodes['paradigm'])}") and not ids.own_mask:
-        raise SettingError(f"backbone.name={checkpoint.title}: has no mask token, which this paradigm reads")
-    backbone = build(nodes["backbone"], "backbone", vocabulary_size=ids.size)
+    name = kind(nodes["paradigm"])
+    check_weights(checkpoint, name if rehearse_paradigm(nodes["paradigm"], TINY_TRUNK, f"paradigm={name}") else "")
+    vocabulary = vocabulary_of(checkpoint)
+    backbone = build(nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
     backbone.initialise(torch.Generator())
     cuda = config.device != "cpu" and torch.cuda.is_available()
     backbone = backbone.to(torch.device("cuda" if cuda else "cpu"), getattr(torch, config.dtype)).eval()
-    vocabulary = Vocabulary(ids.size, mask=ids.mask, eos=ids.eos, pad=ids.pad)
-    before = checkpoint.around[0]
     return Source(
-        nodes["paradigm"], vocabulary, backbone, checkpoint.tokenizer.backend_tokenizer, before, [],
+        nodes["paradigm"], vocabulary, backbone, checkpoint.tokenizer.backend_tokenizer, checkpoint.around[0], [],
         checkpoint.positions, digest([checkpoint.fingerprint, nodes["paradigm"], config.seed]), checkpoint,
     )  # fmt: skip
-
-
-def with_holes(canvas: Canvas, mask: int) -> Canvas:
-    """The canvas with masks in its holes."""
-    return replace(canvas, ids_BL=canvas.ids_BL.masked_fill(canvas.holes_BL, mask))

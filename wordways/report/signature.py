@@ -87,7 +87,7 @@ OF_RECORDS: dict[str, Callable[[Sequence[Record]], list[str]]] = {
     "data": each(lambda record: str(record.config["task"].get("data_hash"))),
     "paradigm": each(lambda record: kind(record.config["paradigm"])),
     "decoder": decoders,
-    "budget": each(lambda record: budget(record)),
+    "budget": each(budget),
     "seed": lambda records: ranges({record.config["seed"] for record in records}),
     "items": each(lambda record: str(len(record.item_ids))),
     "device": each(device_of),

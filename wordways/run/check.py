@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from paradigms.base import Paradigm, Vocabulary
+from paradigms.base import Checkpoint, Paradigm, Vocabulary
 from tasks.metrics.extra import check_extra
 from tasks.metrics.judged import JUDGED
 from wordways.labels import titled
@@ -20,6 +20,7 @@ from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
 from wordways.run.subject import test_set
+from wordways.run.text import Text
 from wordways.run.train import TrainSettings
 from wordways.settings import SettingError, build, check, construct
 
@@ -46,8 +47,6 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         construct(MeasureSettings, measure, "measure"),
     )
     plain = {**nodes, "train": train, "measure": measure}
-    with torch.device("meta"):
-        build(nodes["backbone"], "backbone", vocabulary_size=TINY.size)
     if cell.pretrained is not None:
         named = titled(title.get("paradigm") or preset.replace("_", " "), [cell.pretrained.title])
         cell = replace(cell, title={**title, "paradigm": named})
@@ -95,24 +94,34 @@ def check_checkpoint(cell: Cell, reads_masks: bool) -> None:
         if cell.training is None:
             raise SettingError("train=none: allowed only with backbone=pretrained, because nothing else has weights")
         return
+    check_weights(cell.pretrained, cell.preset if cell.training is None and reads_masks else "")
+    tokens, example = longest(cell.text, cell.measure.items)
+    if tokens > (limit := cell.pretrained.positions):
+        name = cell.pretrained.title
+        raise SettingError(f"backbone.name={name}: {example} has {tokens} tokens, the checkpoint at most {limit}")
+
+
+def check_weights(checkpoint: Checkpoint, reads_masks: str) -> None:
+    """Raises SettingError where a checkpoint is unusable, or lacks a mask; reads_masks: the paradigm that needs one."""
     try:
-        ids, limit = cell.pretrained.ids, cell.pretrained.positions
-        _ = cell.pretrained.names, cell.pretrained.fingerprint  # which read all files
-        cell.pretrained.check_memory()
+        ids = checkpoint.ids
+        _ = checkpoint.names, checkpoint.fingerprint  # which read all files
+        checkpoint.check_memory()
     except ValueError as error:
         raise SettingError(f"backbone.{error}") from None
-    name = cell.pretrained.title
-    if cell.training is None and reads_masks and not ids.own_mask:
+    if reads_masks and not ids.own_mask:
+        name = checkpoint.title
         raise SettingError(
-            f"backbone.name={name}: has no mask token, which paradigm={cell.preset} reads; train it first"
+            f"backbone.name={name}: has no mask token, which paradigm={reads_masks} reads; train it first"
         )
-    examples, rows = test_set(cell.task, cell.text, cell.measure.items)
-    for example, row in zip(examples, rows, strict=True):
-        tokens = len(row.prompt) + max(row.room, len(row.target)) + len(row.suffix)
-        if tokens > limit:
-            raise SettingError(
-                f"backbone.name={name}: {example.id} has {tokens} tokens, the checkpoint at most {limit}"
-            )
+
+
+@lru_cache(maxsize=64)
+def longest(text: Text, items: int | None) -> tuple[int, str]:
+    """Tokens and name of the longest test example; the cells of a sweep share it."""
+    examples, rows = test_set(text.task, text, items)
+    tokens = [len(row.prompt) + max(row.room, len(row.target)) + len(row.suffix) for row in rows]
+    return max(zip(tokens, [example.id for example in examples], strict=True))
 
 
 def judge_cell(cell: Cell, plain: Mapping[str, Any], judge: Mapping[str, Any]) -> Cell:

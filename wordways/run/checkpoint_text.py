@@ -12,13 +12,17 @@ from tasks.base import Example, Task
 from wordways.run.text import Encoded, Text
 
 
+def vocabulary_of(checkpoint: Checkpoint) -> Vocabulary:
+    ids = checkpoint.ids
+    return Vocabulary(ids.size, mask=ids.mask, eos=ids.eos, pad=ids.pad)
+
+
 class CheckpointText(Text):
     """A checkpoint's tokenizer and the layout of its canvases."""
 
     def __init__(self, checkpoint: Checkpoint, task: Task):
+        super().__init__(checkpoint.tokenizer.backend_tokenizer, task, vocabulary_of(checkpoint))
         ids = checkpoint.ids
-        vocabulary = Vocabulary(ids.size, mask=ids.mask, eos=ids.eos, pad=ids.pad)
-        super().__init__(checkpoint.tokenizer.backend_tokenizer, task, vocabulary)
         self.before, self.after = checkpoint.around
         if self.before and self.before[-1] == ids.eos:
             self.before = self.before[:-1]

@@ -107,16 +107,9 @@ class Text:
 
     def lay(self, rows: Sequence[Encoded], holes: Sequence[list[int]]) -> Canvas:
         """The canvas with these ids in the holes, laid out as the module describes."""
-        pad = self.vocabulary.pad
         start = max(len(row.prompt) for row in rows) if self.task.holes == "suffix" else 0
-        ids, kinds = [], []
-        for row, hole in zip(rows, holes, strict=True):
-            before = max(0, start - len(row.prompt))
-            ids.append([pad] * before + row.prompt + hole + row.suffix)
-            kinds.append([2] * before + [0] * len(row.prompt) + [1] * len(hole) + [0] * len(row.suffix))
-        width = max(map(len, ids))
-        kind_BL = torch.tensor([row + [2] * (width - len(row)) for row in kinds])
-        return Canvas(torch.tensor([row + [pad] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
+        parts = [(row.prompt, hole, row.suffix) for row, hole in zip(rows, holes, strict=True)]
+        return laid(parts, start, self.vocabulary.pad)
 
     def useful(self, ids_L: Tensor, holes_L: Tensor) -> list[int]:
         """The tokens before the first EOS."""
@@ -135,6 +128,18 @@ class Text:
         """The string that a token adds to a text, including the space before a word."""
         word = self.tokenizer.decode([token], skip_special_tokens=False)
         return word if self.tokenizer.decoder is not None else f" {word}"
+
+
+def laid(parts: Iterable[tuple[list[int], list[int], list[int]]], start: int, pad: int) -> Canvas:
+    """The canvas of these prompts, holes and suffixes; a prompt shorter than `start` is padded at its left."""
+    ids, kinds = [], []
+    for prompt, hole, suffix in parts:
+        before = max(0, start - len(prompt))
+        ids.append([pad] * before + prompt + hole + suffix)
+        kinds.append([2] * before + [0] * len(prompt) + [1] * len(hole) + [0] * len(suffix))
+    width = max(map(len, ids))
+    kind_BL = torch.tensor([row + [2] * (width - len(row)) for row in kinds])
+    return Canvas(torch.tensor([row + [pad] * (width - len(row)) for row in ids]), kind_BL == 1, kind_BL == 2)
 
 
 def build_text(task: Task, folder: Path) -> Text:
