@@ -2,6 +2,8 @@
 
 import functools
 import gc
+import os
+import tempfile
 from collections.abc import Callable
 from copy import deepcopy
 from importlib import import_module
@@ -24,6 +26,10 @@ from wordways.run import idle, roofline, training
 from wordways.run.cell import Cell
 from wordways.run.noise import SeededNoise
 
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # locks of its own: no test's timing waits for another worker's
+    own = Path(tempfile.gettempdir()) / f"wordways-tests-{worker}"
+    own.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(own)
 torch.set_num_threads(1)  # small tensors, and other tests beside these
 training.VALID_ITEMS = 32  # a few steps of training need no more
 idle.SECONDS, roofline.TRIES = 0.01, 1  # no test reads the machine's state off the clock
@@ -181,3 +187,20 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_cell(cell("paradigm=parallel", "seed=1", *SMALL, *places))
     run_cell(cell("paradigm=autoregressive", "task.instruction=after", *SMALL, *places))
     return folder
+
+
+@pytest.fixture(scope="session")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language with a known law, and retrieval at three lengths."""
+    from wordways.run.execute import run_cell
+
+    folder = tmp_path_factory.mktemp("languages")
+    small = [argument for argument in SMALL if not argument.startswith("task.")]
+    places = (f"results={folder / 'r'}", f"checkpoints={folder / 'c'}")
+    for preset in ("autoregressive", "parallel", "diffusion_k1", "diffusion_left_to_right"):
+        run_cell(cell(f"paradigm={preset}", "task=hidden_markov", "task.n=4", *small, *places))
+    for tokens in (1, 2, 3):
+        for preset in ("autoregressive", "masked_infill"):
+            retrieval = ("task=retrieval", "task.pairs=16", f"task.tokens={tokens}")
+            run_cell(cell(f"paradigm={preset}", *retrieval, *small, *places))
+    return folder / "r"

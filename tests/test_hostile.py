@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from wordways.record import Record, canonical, read_records, write_record
 from wordways.report.build import write_report
 from wordways.report.escape import in_latex, in_markdown, one_line
+from wordways.report.kinds import kinds
 from wordways.report.rows import rows_of
 from wordways.report.signature import signature
 from wordways.report.style import WIDTH_IN, lettering, letters
@@ -49,8 +50,8 @@ def hostile(results: Path, tmp_path: Path) -> list[Record]:
 
 
 def whole(latex: str) -> bool:
-    """Environments closed, as many cells on every line, no special that is not escaped; over it a line of comment."""
-    latex = re.sub(r"\A% .*\n", "", latex)
+    """Environments closed, as many cells on every line, no special that is not escaped; over it lines of comment."""
+    latex = re.sub(r"\A(% .*\n)+", "", latex).replace("{%\n", "{\n")
     body = latex[latex.index(r"\toprule") : latex.index(r"\bottomrule")]
     lines = [line for line in body.splitlines() if line.endswith(r"\\")]
     cells = {len(re.findall(r"(?<!\\)&", line)) for line in lines}
@@ -87,18 +88,35 @@ def test_any_text_becomes_whole_latex_and_one_line_of_markdown(text: str) -> Non
     assert not re.search(r"(?<!\\)(\\\\)*\|", shown)
 
 
-def test_pdflatex_compiles_it(hostile: list[Record], results: Path, tmp_path: Path) -> None:
+def compiled(source: str, folder: Path) -> str:
+    """The log of pdflatex. Skips the test where it is not installed."""
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not on PATH: the structure alone was checked")
     if not subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).stdout:
         pytest.skip("pdflatex has no booktabs here: the structure alone was checked")
+    (folder / "t.tex").write_text(source + "\n\\end{document}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    log = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, log[-2000:]
+    return log
+
+
+def test_pdflatex_compiles_it(hostile: list[Record], results: Path, tmp_path: Path) -> None:
     tables = [table_of(records).latex() for records in (hostile, rows_records(results))]
     tables = [table.replace("x" * 1000, "") for table in tables]
-    source = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + "\n".join(tables)
-    (tmp_path / "t.tex").write_text(source + "\n\\end{document}\n")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-2000:]
+    head = "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n"
+    compiled(head + "\n".join(tables), tmp_path)
+
+
+@pytest.mark.parametrize("inches", [3.03, 3.33, 5.5])
+def test_every_table_fits_the_column_of_a_paper(results: Path, tmp_path: Path, inches: float) -> None:
+    """The columns of ACL's and ACM's styles, and the page of NeurIPS'."""
+    rows = rows_of(rows_records(results))
+    tables = [table.latex() for kind in kinds("tables") if (table := kind.table(rows)) is not None]
+    page = f"\\usepackage[textwidth={inches}in]{{geometry}}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n"
+    log = compiled("\\documentclass[10pt]{article}\n" + page + "\n".join(tables), tmp_path)
+    assert "Overfull" not in log
 
 
 def rows_records(results: Path) -> list[Record]:
@@ -113,7 +131,9 @@ def test_a_report_of_hostile_records_is_text(hostile: list[Record], tmp_path: Pa
     for path in folder.glob("*.md"):
         text = path.read_text().replace(f"<details><summary>{SUMMARY}</summary>", "").replace("</details>", "")
         assert not re.search(r"<(?!/?u>)[a-z/]", text), path.name
-        assert not re.search(r"\]\((?!quality|order|latency|design|oracles|error|accumulated)", text), path.name
+        assert not re.search(
+            r"\]\((?!quality|order|latency|throughput|oracles|theory|error|accumulated|sweep)", text
+        ), path.name
     for path in folder.glob("*.svg"):
         assert "<script" not in path.read_text()
     assert len(hostile) == 6

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from wordways.record import Record, cell_id, read_records, write_record
 from wordways.report.answers import oracle_table
 from wordways.report.build import write_report
+from wordways.report.escape import in_markdown
+from wordways.report.in_short import in_short
 from wordways.report.oracles import oracle_lines
 from wordways.report.page.build import HERE, SCRIPTS, page_of, script_text
 from wordways.report.page.configurations import Settings
@@ -125,7 +128,7 @@ def test_notes_fill_two_lines_at_most(browser: Chrome, page: Path) -> None:
     shown = browser.execute_script(notes + ".map((p) => p.textContent)")
     assert len(shown) > 5
     assert [note for note in shown if len(note) > NOTE] == []
-    folded = browser.find_elements(By.CSS_SELECTOR, "#headline details.more")
+    folded = browser.find_elements(By.CSS_SELECTOR, "#headline details.more:not(.columns)")
     assert [node.get_attribute("open") for node in folded] == [None]
     assert "task:" in (folded[0].get_attribute("textContent") or ""), "the signature is folded as well"
 
@@ -172,7 +175,7 @@ def test_a_heading_sorts_by_mouse_and_by_key(browser: Chrome, page: Path) -> Non
 
     def times() -> list[float]:
         shown = column(browser, place)
-        known = [float(text.replace(",", "")) for text in shown if text != "–"]
+        known = [float(text.split()[0].replace(",", "")) for text in shown if text != "–"]
         assert shown[len(known) :] == ["–"] * (len(shown) - len(known)), "configurations without a value stand last"
         return known
 
@@ -189,9 +192,11 @@ def test_filters_select_matching_configurations(browser: Chrome, page: Path) -> 
     visit(browser, page)
     everything = column(browser, 1)
     browser.find_element(By.ID, "search").send_keys("diffusion")
+    settle(browser)
     assert column(browser, 1) == [label for label in everything if "diffusion" in label]
     assert 0 < len(column(browser, 1)) < len(everything)
     browser.find_element(By.ID, "search").send_keys(" no such row")
+    settle(browser)
     assert "No configuration matches these filters." in browser.find_element(By.ID, "headline").text
     complaints(browser)
 
@@ -203,6 +208,7 @@ def test_another_batch_shows_another_throughput(browser: Chrome, page: Path) -> 
     browser.execute_script(
         "const s = document.getElementById('batch'); s.value = '4'; s.dispatchEvent(new Event('change'));"
     )
+    settle(browser)
     assert "throughput (tok/s, batch 4)" in browser.execute_script(heads)
 
 
@@ -269,23 +275,151 @@ def test_revised_tokens_flash(browser: Chrome, results: Path, tmp_path: Path, un
     assert len(browser.find_elements(By.CSS_SELECTOR, "#player .token.revised")) == 1
 
 
-def test_citations_are_copied(browser: Chrome, page: Path) -> None:
-    visit(browser, page)
+def catch_copies(browser: Chrome) -> None:
     browser.execute_script(
         "window.copied = []; Object.defineProperty(navigator, 'clipboard', "
         "{ value: { writeText: async (text) => { window.copied.push(text); } } });"
-        "for (const node of document.querySelectorAll('.cite')) node.open = true;"
     )
+
+
+def test_citations_are_copied(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    catch_copies(browser)
+    browser.execute_script("for (const node of document.querySelectorAll('.cite')) node.open = true;")
     buttons = browser.find_elements(By.CSS_SELECTOR, ".cite button")
-    assert [button.text for button in buttons] == ["copy BibTeX", "copy LaTeX table", "copy CSV"]
+    assert [button.text for button in buttons] == ["copy BibTeX", "copy LaTeX table"]
     for button in buttons:
         browser.execute_script("arguments[0].click()", button)
-    wait_for(lambda: [button.text for button in buttons] == ["copied"] * 3)
-    bibtex, latex, csv = browser.execute_script("return window.copied")
+    wait_for(lambda: [button.text for button in buttons] == ["copied"] * 2)
+    bibtex, latex = browser.execute_script("return window.copied")
     assert bibtex.startswith("@software{wordways,")
     task = browser.execute_script("return document.getElementById('task').value")
     assert latex == "\n".join((page.parent / f"{kind}_{task}.tex").read_text() for kind in ("quality", "speed"))
-    assert [line.split(",")[0] for line in csv.splitlines()[1:]] == column(browser, 1)
+
+
+def test_a_table_is_copied_as_it_is_shown(browser: Chrome, page: Path) -> None:
+    """In three formats, without the columns that the reader has taken away."""
+    visit(browser, page)
+    catch_copies(browser)
+    browser.execute_script("document.querySelector('#headline details.columns').open = true")
+    before = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]
+    browser.find_element(By.ID, f"show {before[1]}").click()
+    heads = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#headline-table th")]
+    assert heads == [head for head in before if head != before[1]]
+    for button in browser.find_elements(By.CSS_SELECTOR, "#headline .copies button"):
+        browser.execute_script("arguments[0].click()", button)
+    markdown, latex, csv = wait_for(lambda: (found := browser.execute_script("return copied")) and found[2:] and found)
+    labels = column(browser, 1)
+    assert [line.split(" | ")[0].removeprefix("| ") for line in markdown.splitlines()[2:]] == labels
+    assert len(markdown.splitlines()[0].split(" | ")) == len(heads)
+    assert [line.split(" & ")[0] for line in latex.splitlines()[4:-2]] == labels
+    assert "\\begin{tabular}{l" + "r" * (len(heads) - 1) + "}" in latex
+    assert [line.split(",")[0] for line in csv.splitlines()[1:]] == labels
+
+
+def chosen_in(browser: Chrome, name: str, value: str) -> None:
+    script = "const s = document.getElementById(arguments[0]); s.value = arguments[1];"
+    browser.execute_script(f"{script} s.dispatchEvent(new Event('change'));", name, value)
+    settle(browser)
+
+
+def test_it_opens_with_what_was_found(browser: Chrome, page: Path) -> None:
+    """The sentences of the report's first lines, and below them the figure of quality against cost."""
+    visit(browser, page)
+    said = [line.text for line in browser.find_elements(By.CSS_SELECTOR, "#short li")]
+    assert 3 <= len(said) <= 7
+    assert all(f"- {in_markdown(line)}" in (page.parent / "report.md").read_text() for line in said)
+    ids = browser.execute_script("return [...document.querySelectorAll('main > section')].map((one) => one.id)")
+    assert ids[:2] == ["short", "explorer"]
+
+
+def test_metric_and_cost_are_chosen_and_a_link_keeps_them(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    caption = "return document.querySelector('#explorer figcaption').textContent"
+    assert browser.execute_script(caption) == "all"
+    chosen_in(browser, "metric", "shuffle")
+    chosen_in(browser, "cost", "calls")
+    browser.find_element(By.ID, "search").send_keys("diffusion")
+    browser.find_element(By.CSS_SELECTOR, "#headline-table th button").click()
+    browser.execute_script("document.getElementById('show seeds').click()")
+    settle(browser)
+    state = (
+        "return [document.querySelector('#explorer figcaption').textContent, state.cost, state.search, state.hidden]"
+    )
+    wanted = ["shuffle", "calls", "diffusion", ["seeds"]]
+    assert browser.execute_script(state) == wanted
+    link, labels = browser.current_url, column(browser, 1)
+    browser.get("about:blank")
+    browser.get(link)
+    settle(browser)
+    assert browser.execute_script(state) == wanted
+    assert column(browser, 1) == labels
+    assert browser.find_element(By.ID, "search").get_property("value") == "diffusion"
+    browser.get(page.as_uri() + "#task=no+such+task&sort=-nothing")
+    settle(browser)
+    assert browser.execute_script(caption) == "all", "an old link shows what there is"
+    complaints(browser)
+
+
+def test_a_chosen_control_keeps_the_focus(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    browser.execute_script("document.getElementById('metric').focus()")
+    browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    settle(browser)
+    assert browser.switch_to.active_element.get_attribute("id") == "metric"
+    assert browser.execute_script("return state.metric") != ""
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_drawn_outside_its_panel(browser: Chrome, results: Path, tmp_path: Path, width: int) -> None:
+    """Also not the bars of two seeds, of which one is right and the other wrong."""
+    for record in read_records(results)[0]:
+        if record.status == "ok" and record.config["preset"] in ("parallel", "diffusion_k1"):
+            for seed in range(3):
+                entry = {**record.scores["accuracy"], "items": [int(seed > 0)] * len(record.item_ids)}
+                config = {**record.config, "seed": seed}
+                write_record(tmp_path, replace(record, cell=cell_id(config), config=config, scores={"accuracy": entry}))
+    write_report(tmp_path)
+    visit(browser, tmp_path / "report" / "index.html", width)
+    outside = """
+      const found = [], fits = (a, b) =>
+        a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+      for (const picture of document.querySelectorAll('#explorer figure > svg')) {
+        const box = picture.getBoundingClientRect(), free = (node) => !node.closest('[clip-path]');
+        const nodes = [...picture.querySelectorAll('text, g[tabindex] path, line:not(.grid), polyline')].filter(free);
+        for (const node of nodes) if (!fits(node.getBoundingClientRect(), box)) found.push(node.outerHTML);
+        for (const { x, y, width, height } of picture.querySelectorAll('clipPath rect')) {
+          const [left, top] = [x.baseVal.value, y.baseVal.value];
+          const panel = { left, top, right: left + width.baseVal.value, bottom: top + height.baseVal.value };
+          const size = { left: 0, top: 0, right: picture.clientWidth, bottom: picture.clientHeight };
+          if (!fits(panel, size) || panel.right < 100) found.push(JSON.stringify(panel));
+        }
+      }
+      return found;"""
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#explorer [clip-path] line")) > 3
+    assert browser.execute_script(outside) == []
+
+
+def test_the_first_column_stays_while_the_others_move(browser: Chrome, page: Path) -> None:
+    visit(browser, page, 400)
+    left = "return document.querySelector('#headline-table tbody td').getBoundingClientRect().left"
+    before = browser.execute_script(left)
+    moved = "const box = document.querySelector('#headline .scroll'); box.scrollLeft = 300; return box.scrollLeft"
+    assert browser.execute_script(moved) == 300
+    assert browser.execute_script(left) == before
+
+
+def test_on_paper_only_what_can_be_read(browser: Chrome, page: Path) -> None:
+    visit(browser, page)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    hidden = (
+        "return [...document.querySelectorAll('nav.bar, .controls, .copies')].every((one) => !one.checkVisibility())"
+    )
+    assert browser.execute_script(hidden)
+    assert browser.find_element(By.CSS_SELECTOR, "#short li").is_displayed()
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert b64decode(printed).startswith(b"%PDF")
 
 
 def test_skipped_runs_are_listed_with_their_reasons(browser: Chrome, page: Path) -> None:
@@ -341,7 +475,7 @@ def test_two_thousand_runs_still_fit(results: Path) -> None:
         records.append(replace(record, cell=cell_id(config), config=config))
     rows, lines = rows_of(records), oracle_lines(records)
     tables = {rows[0].task: [quality_table(rows), speed_table(rows), likelihood_table(rows)]}
-    html = page_of("many", rows, tables, (oracle_table(lines), lines), [], [])
+    html = page_of("many", rows, [in_short(rows)], tables, (oracle_table(lines), lines), [], [])
     assert len(html.encode()) < 3_000_000
     assert html.count('"label":') > 2000
 

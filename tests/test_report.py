@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, cell
+from conftest import ROOT
 
 from wordways.record import Record, read_records, write_record
 from wordways.report.__main__ import main
@@ -20,19 +20,18 @@ from wordways.report.answers import oracle_table
 from wordways.report.build import write_report
 from wordways.report.contrasts import contrast_of
 from wordways.report.derive import quality
-from wordways.report.drawing import End, apart, panels_with_margin, telling
+from wordways.report.drawing import apart, margin_panel
 from wordways.report.escape import in_markdown
-from wordways.report.figures import quality_latency, revision
+from wordways.report.figures import revision
 from wordways.report.folder import sha256
 from wordways.report.kinds import kinds
 from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines
-from wordways.report.plots import caption_of, save_figures
+from wordways.report.plots import save_figures
 from wordways.report.rows import Row, rows_of, series_of
 from wordways.report.style import WIDTH_IN
 from wordways.report.table import NOTE, Table
 from wordways.report.tables.quality import table as quality_table
-from wordways.run.execute import run_cell
 
 FIGURES = ["quality_latency", "quality_calls", "latency_length", "order_map"]
 TASK = "list_operations_n_4"
@@ -187,21 +186,6 @@ def test_what_was_found_out_about_a_record_is_not_said_of_a_changed_one(copy: Pa
     assert before.value < after.value == 1
 
 
-def test_of_many_rows_the_most_telling_are_named() -> None:
-    ends = [End(float(x), float(y), f"{x} {y}", "ab"[x % 2]) for x in range(10) for y in range(10)]
-    named = telling(ends, True, 14)
-    assert len(named) == 14
-    assert named[0] == End(0.0, 9.0, "0 9", "a"), "the front comes first"
-    assert {end.paradigm for end in named} == {"a", "b"}
-    assert telling(ends[:14], True, 14) == ends[:14]
-    caption = quality_latency.CAPTION
-    assert "Each panel names 14 of 402 configurations" in caption_of(caption, 402, None)
-    assert "Dots without bars" in caption_of(caption, 402, None)
-    assert caption_of(caption, 14, None) == caption
-    assert caption_of("Maps.", 402, 24) == "Maps. 24 of 402 configurations."
-    assert caption_of("Maps.", 24, 24) == "Maps."
-
-
 def test_seeds_make_one_row_with_an_interval_over_seeds(copy: Path) -> None:
     rows = {row.label: row for row in rows_of(ok(copy))}
     assert sorted(rows) == ["AR", "diffusion (1 per pass)", "diffusion (2 per pass)", "masked infill", "parallel"]
@@ -350,24 +334,9 @@ def test_tasks_of_one_title_and_of_none_are_told_apart_by_their_settings(results
 
 def test_labels_of_any_length_leave_room_for_a_panel() -> None:
     for length in (5, 40, 200):
-        figure, panels = panels_with_margin(3, 2, 1.5, ["x" * length])
-        assert all(panel.get_position().width * figure.get_figwidth() >= 1.19 for panel in panels)
+        figure, panel = margin_panel(["x" * length], 2)
+        assert panel.get_position().width * figure.get_figwidth() >= 1.19
         plt.close(figure)
-
-
-@pytest.fixture(scope="module")
-def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language with a known law, and retrieval at three lengths."""
-    folder = tmp_path_factory.mktemp("languages")
-    small = [argument for argument in SMALL if not argument.startswith("task.")]
-    places = (f"results={folder / 'r'}", f"checkpoints={folder / 'c'}")
-    for preset in ("autoregressive", "parallel", "diffusion_k1", "diffusion_left_to_right"):
-        run_cell(cell(f"paradigm={preset}", "task=hidden_markov", "task.n=4", *small, *places))
-    for tokens in (1, 2, 3):
-        for preset in ("autoregressive", "masked_infill"):
-            retrieval = ("task=retrieval", "task.pairs=16", f"task.tokens={tokens}")
-            run_cell(cell(f"paradigm={preset}", *retrieval, *small, *places))
-    return folder / "r"
 
 
 def test_a_known_law_has_a_table_and_a_figure_of_errors(languages: Path, tmp_path: Path, undrawn: None) -> None:

@@ -292,8 +292,8 @@ def test_a_measure_whose_tokens_differ_has_no_line_and_fails_the_command(
         command.main()
     assert ended.value.code == 1
     assert [one.setting["batch"] for one in read_lines(tmp_path)] == [16]
-    (error,) = [text for text in capsys.readouterr().err.splitlines() if "other programs" not in text]
-    assert "different tokens" in error
+    said = capsys.readouterr().err.splitlines()  # the machine's condition may be told beside it
+    assert ["different tokens" in text for text in said].count(True) == 1
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,6 @@ def test_the_figure_shows_shares_of_the_limit_by_size() -> None:
     ]
     others = [planted("generate", batch=16), planted("generate", threads=1), planted("limits", title="AR", threads=1)]
     (a, b, other) = curves([*limits, planted("generate", 1.0), *others])
-    assert [end.label for end, *_ in (a, b, other)] == ["AR", "b", "transformers generate"]
-    assert [list(xs) for _, _, xs, _ in (a, other)] == [[5e-6, 9e-6], [0.1]]
-    assert [[y.value for y in ys] for *_, ys in (a, other)] == [[0.5, 0.25], [0.125]]
+    assert [curve.label for curve in (a, b, other)] == ["AR", "b", "transformers generate"]
+    assert [curve.ends() for curve in (a, other)] == [[(5e-6, 0.5), (9e-6, 0.25)], [(0.1, 0.125)]]
     assert list(curves([planted("generate")])) == []

@@ -41,7 +41,10 @@ def phrase(path: str, value: str) -> str:
 
 
 def axis(setting: str) -> str:
-    return words_of()["axes"].get(setting, setting.replace("_", " "))
+    """The label of an axis for a setting, by its dotted name or by its last part."""
+    *_, name = setting.split(".")
+    axes = words_of()["axes"]
+    return axes.get(setting) or axes.get(name) or name.replace("_", " ")
 
 
 def spoken(paradigm: str) -> str:

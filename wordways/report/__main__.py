@@ -4,16 +4,32 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from wordways.command import interruptible
-from wordways.record import ARCHIVE, holds_records, pack, read_records, write_atomically
+from wordways.record import ARCHIVE, Record, holds_records, pack, read_records, write_atomically
+from wordways.report.baselines import baseline_rows
 from wordways.report.build import write_report
+from wordways.report.choose import Choice, ChoiceError, Labels, chosen, only_metrics, patterns
 from wordways.report.compare import compare
 from wordways.report.escape import in_markdown
 from wordways.report.oracles import oracle_lines
+from wordways.report.rows import rows_of
 from wordways.report.speed_ratios import speed_ratios
+from wordways.report.table import Table
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "latex": Table.latex,
+    "markdown": Table.markdown,
+    "csv": lambda table: table.frame.to_csv(index=False),
+    "plain": Table.plain,
+}
+ONLY_WITH_TABLE = {
+    "task": None, "rows": None, "columns": None, "label_from": "titles", "caption": "full", "transpose": False,
+    "format": "latex",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -35,8 +51,28 @@ def main() -> None:
         help="with two folders, also write the comparison as CSV, and the ratios of speed to FILE_ratios.csv",
     )
     parser.add_argument(
-        "--columns", type=int, choices=(1, 2), default=2, help="width of the figures in columns of a two-column page"
+        "--width", type=int, choices=(1, 2), default=2, help="width of the figures in columns of a two-column page"
     )
+    parser.add_argument(
+        "--metrics", metavar="NAMES", help="report only these metrics, in this order: the first is the headline metric"
+    )
+    asked = parser.add_argument_group("one table", "Prints a table as a paper wants it, and builds nothing.")
+    asked.add_argument("--table", metavar="NAME", help="quality, speed, metrics or another table of the report")
+    asked.add_argument("--task", metavar="NAME", help="the task, as in the report's file names; needed for several")
+    asked.add_argument(
+        "--rows",
+        metavar="PATTERNS",
+        help="labels, presets or paradigms in the wanted order, such as 'AR,diffusion*' or 'AR=causal LM'",
+    )
+    asked.add_argument(
+        "--columns",
+        metavar="PATTERNS",
+        help="headings in the wanted order, also of the task's other tables, such as 'all=accuracy,latency'",
+    )
+    asked.add_argument("--label-from", choices=get_args(Labels), default="titles", help="what rows are called")
+    asked.add_argument("--caption", choices=("short", "full"), default="full", help="short leaves the notes out")
+    asked.add_argument("--transpose", action="store_true", help="columns as lines")
+    asked.add_argument("--format", choices=tuple(FORMATS), default="latex", help="of the printed table")
     parser.add_argument(
         "--oracles", action="store_true", help="print one JSON line per measurement that has an analytic value"
     )
@@ -52,14 +88,20 @@ def main() -> None:
     folders = arguments.results
     if len(folders) > 2:
         refuse(f"{len(folders)} results folders given: one or two are allowed")
+    for name, default in ONLY_WITH_TABLE.items():
+        if not arguments.table and getattr(arguments, name) != default:
+            refuse(f"--{name.replace('_', '-')} {getattr(arguments, name)}: allowed only with --table")
     if arguments.out and len(folders) < 2:
         refuse(f"--out {arguments.out}: allowed only with two results folders")
     for folder in folders:
         if not holds_records(folder):
             refuse(f"{folder}: holds no cells folder")
     with interruptible("wordways-report"):
-        for line in answer(arguments):
-            print(line)
+        try:
+            for line in answer(arguments):
+                print(line)
+        except ChoiceError as error:
+            refuse(str(error))
 
 
 def answer(asked: argparse.Namespace) -> list[str]:
@@ -75,7 +117,25 @@ def answer(asked: argparse.Namespace) -> list[str]:
         return [migrate(folder)]
     if asked.oracles:
         return [json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0])]
-    return [write_report(folder, asked.columns)]
+    metrics = [name.strip() for name in (asked.metrics or "").split(",") if name.strip()]
+    if asked.table:
+        return [one_table(only_metrics(read_records(folder)[0], metrics), asked)]
+    return [write_report(folder, asked.width, metrics)]
+
+
+def one_table(records: Sequence[Record], asked: argparse.Namespace) -> str:
+    """The table that was asked for, as text. Raises ChoiceError for a task that is not there or not named."""
+    rows = rows_of(records)
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    task = asked.task or (tasks[0] if len(tasks) == 1 else "")
+    if task not in tasks:
+        raise ChoiceError(f"--task {asked.task or '(none)'}: must be one of {', '.join(tasks) or '(no runs)'}")
+    choice = Choice(
+        asked.table, patterns(asked.rows or ""), patterns(asked.columns or ""), asked.label_from,
+        asked.caption == "short", asked.transpose,
+    )  # fmt: skip
+    own = [row for row in rows if row.task == task]
+    return FORMATS[asked.format](chosen(own, baseline_rows(records, own).get(task, []), choice))
 
 
 def write_comparison(a: Path, b: Path, out: Path | None) -> str:

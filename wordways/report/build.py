@@ -12,9 +12,11 @@ from wordways.record import Record, canonical, read_records, write_atomically
 from wordways.report.answers import oracle_table
 from wordways.report.baselines import baseline_rows
 from wordways.report.card import model_index
+from wordways.report.choose import only_metrics
 from wordways.report.equivalence import equivalence_lines
 from wordways.report.escape import in_markdown, one_line
 from wordways.report.folder import rebuilt
+from wordways.report.in_short import Short, in_short
 from wordways.report.kinds import kinds
 from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines, strangers
@@ -26,11 +28,15 @@ if TYPE_CHECKING:
     from wordways.report.style import Columns
 
 
-def write_report(results: Path, columns: "Columns" = 2) -> str:
-    """Rebuilds <results>/report from the records; returns the text for the terminal."""
+def write_report(results: Path, columns: "Columns" = 2, metrics: Sequence[str] = ()) -> str:
+    """Rebuilds <results>/report from the records; returns the text for the terminal.
+
+    metrics: those to report, the headline metric first; all of them where none is named.
+    """
     gc.disable()  # thousands of records hold no cycles, and searching for them takes longer than drawing
     try:
         records, refused = read_records(results)
+        records = only_metrics(records, metrics)
         gc.freeze()  # statsmodels asks for a search at every adjustment of p-values
         with rebuilt(results / "report") as folder:
             shown = build(results.resolve().name, records, refused, folder, columns)
@@ -43,9 +49,9 @@ def write_report(results: Path, columns: "Columns" = 2) -> str:
 def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path, columns: "Columns") -> list[str]:
     """Writes every table, every figure and the page into an empty folder; returns the lines for the terminal."""
     from wordways.report.claims import claims_of
-    from wordways.report.plots import save_figures, save_series
+    from wordways.report.plots import save_figures, save_series, save_theory
 
-    rows, shown, page, by_task = rows_of(records), [], [f"# {in_markdown(name)}", ""], {}
+    rows, shown, page, by_task, found = rows_of(records), [], [f"# {in_markdown(name)}", ""], {}, []
     baselines = baseline_rows(records, rows)
     compared = [*rows, *chain.from_iterable(baselines.values())]
     for task, of_task in groupby(rows, key=lambda row: row.task):
@@ -53,7 +59,9 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         made = [kind.table([*group, *beside(kind, baselines.get(task, []))]) for kind in kinds("tables")]
         tables = [replace(table, signature=signature(group)) for table in made if table is not None]
         by_task[task] = tables
-        shown += [table.plain() for table in tables[:2]]
+        found.append(in_short([*group, *baselines.get(task, [])]))
+        shown += [*(table.plain() for table in tables[:2]), *map(one_line, found[-1].sentences), ""]
+        page += said(found[-1])
         for table in tables:
             table.save(folder)
             page.append(table.markdown())
@@ -70,6 +78,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         oracles = (table, lines)
         table.save(folder)
         page.append(f"{table.note} [Line by line](oracles.md).\n")
+        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_theory(lines, folder, columns).items()]
         shown.append(table.note)
         for kept, checks in (("oracles", lines), ("equivalence", harness)):
             write_atomically(folder / f"{kept}.jsonl", "".join(canonical(line) + "\n" for line in checks))
@@ -85,9 +94,15 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     page += [f"- {in_markdown(line)}" for line in missing]
     write_atomically(folder / "report.md", "\n".join(page) + "\n")
     write_atomically(
-        folder / "index.html", page_of(name, rows, by_task, oracles, claims_of(compared), missing, baselines)
+        folder / "index.html", page_of(name, rows, found, by_task, oracles, claims_of(compared), missing, baselines)
     )
     return [*shown, *missing]
+
+
+def said(short: Short) -> list[str]:
+    """The findings of a task in Markdown."""
+    lines = [f"- {in_markdown(sentence)}" for sentence in short.sentences]
+    return [f"## {in_markdown(short.title)}", "", *lines, "", in_markdown(short.setting), ""]
 
 
 def beside(kind: ModuleType, baselines: Sequence[Row]) -> Sequence[Row]:

@@ -8,9 +8,10 @@ from typing import Any
 from wordways.record import Record
 from wordways.report import derive
 from wordways.report.rows import Row
-from wordways.report.show import significant, with_interval
+from wordways.report.show import measured, significant, with_interval
 from wordways.report.stats import Interval, without_interval
 
+ALL = "all"  # heading of a metric over all strata
 SOLVED, APART = 0.95, 0.5  # share that counts as solved; difference between seeds that counts as disagreement
 
 
@@ -98,13 +99,18 @@ def data_measures(rows: Sequence[Row]) -> list[Measure]:
     ]
 
 
-def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """(heading, metric, stratum): the first metric's strata, or all metrics where there is a single stratum."""
-    strata = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups()))
-    metrics = list(metrics_of(rows))
+def quality_columns(rows: Sequence[Row]) -> list[tuple[str, str, str | None]]:
+    """(heading, metric, stratum; None: all): all metrics of a single stratum; of several, the first metric's strata.
+
+    Behind the strata stand the metrics that are alone with their unit, which nothing else in the table says.
+    """
+    strata, known = list(dict.fromkeys(stratum for row in rows for stratum in row.first().groups())), metrics_of(rows)
+    first, *others = known
     if len(strata) == 1:
-        return [(metric, metric, strata[0]) for metric in metrics]
-    return [(stratum, metrics[0], stratum) for stratum in strata]
+        return [(metric, metric, strata[0]) for metric in known]
+    units = [entry["unit"] for entry in known.values()]
+    single = [(metric, metric, None) for metric in others if units.count(known[metric]["unit"]) == 1]
+    return [(ALL, first, None), *((stratum, first, stratum) for stratum in strata), *single]
 
 
 def metrics_of(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
@@ -144,3 +150,8 @@ def beside_theory(measured: Interval | None, digits: int, line: Mapping[str, Any
 def rounded(interval: Interval | None, scale: float) -> str:
     """Three significant digits; a dash where there is no value."""
     return "–" if interval is None else significant(interval.value * scale)
+
+
+def rounded_with_interval(interval: Interval | None, scale: float) -> str:
+    """Three significant digits and the interval, where there is one; a dash where there is no value."""
+    return "–" if interval is None else measured(interval, scale)

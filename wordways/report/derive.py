@@ -160,6 +160,17 @@ def over_texts(values: Sequence[Sequence[float]]) -> Interval | None:
 
 
 @remembered
+def spread_of_repeats(record: Record) -> float | None:
+    """How far the repeats of a text lie apart: their range / their median, the median over texts; None if not timed.
+
+    Without the slowest repeat, which one interruption by another program decides.
+    """
+    repeats = [sorted(end_to_end(entry))[:-1] for entry in alone(record)]
+    found = [(own[-1] - own[0]) / statistics.median(own) for own in repeats if len(own) > 1]
+    return statistics.median(found) if found else None
+
+
+@remembered
 def latency_per_token(record: Record) -> Interval | None:
     """E2E / N at batch 1, seconds, over texts that have tokens."""
     entries = [entry for entry in alone(record) if entry["useful_tokens"]]

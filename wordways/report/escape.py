@@ -7,7 +7,8 @@ LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "|": r"\textbar{}", "<": r"\textless{}",
     ">": r"\textgreater{}", '"': "''", "`": r"\textasciigrave{}", "'": "'", "[": "{[}", "]": "{]}",
-    "±": r"$\pm$", "–": "--", "×": r"$\times$", "✗": r"$\times$", "⇄": r"$\leftrightarrow$", "…": r"\ldots{}",
+    "≈": r"$\approx$", "±": r"$\pm$", "–": "--", "×": r"$\times$", "✗": r"$\times$", "⇄": r"$\leftrightarrow$",
+    "…": r"\ldots{}",
 }  # fmt: skip
 # Bidirectional controls, which would reverse the text that follows.
 DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}

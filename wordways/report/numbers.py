@@ -1,23 +1,31 @@
 """Every number of the tables and others, one per line, unrounded: the content of data.csv."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
 
+from wordways.labels import differ, flatten
 from wordways.report import derive, likelihoods
 from wordways.report.columns import data_measures
 from wordways.report.oracles import lines_of
 from wordways.report.rows import Row
 from wordways.report.signature import signature
 from wordways.report.stats import Interval
+from wordways.report.sweeps import number_of
+
+TAKEN = {  # the columns that every line has
+    "task", "row", "paradigm", "seeds", "stratum", "measure", "unit", "value", "low", "high", "training", "sampling",
+    "method", "level", "n", "theory", "tolerance", "signature",
+}  # fmt: skip
 
 
 def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """One line per number, with its interval, method, analytic value and tolerance."""
-    lines, measures = [], data_measures(rows)
-    for row in rows:
-        names = {"task": row.task, "row": row.label, "paradigm": row.paradigm, "seeds": len(row.records)}
+    """One line per number, with its interval, method, analytic value and tolerance, and with every swept setting."""
+    lines, measures, settings = [], data_measures(rows), swept_settings(rows)
+    for row, swept in zip(rows, settings, strict=True):
+        names = {"task": row.task, "row": row.label, "paradigm": row.paradigm, "seeds": len(row.records), **swept}
         signed = {"signature": signature([row])}
         theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
         strata = row.first().groups()
@@ -53,6 +61,34 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
             for name, value in row.budgets.items()
         ] + ([names | {"stratum": "", "measure": "likelihood_kind", "unit": kind["kind"]} | signed] if kind else [])
     return pd.DataFrame(lines)
+
+
+def swept_settings(rows: Sequence[Row]) -> list[dict[str, float | str | bool | None]]:
+    """Of each row the settings in which rows differ; None of one that the row does not have.
+
+    Numbers and truth values are such. A setting's name is the last part of its dotted one, such as `steps`, or all of it where that is ambiguous.
+    """
+    flats = [flatten(row.first().config) for row in rows]
+    paths = [path for path in dict.fromkeys(path for flat in flats for path in flat) if differ(path, flats)]
+    short = {path: last_part(path) for path in paths}
+    counts = Counter(short.values())
+    names = {path: short[path] if counts[short[path]] == 1 and short[path] not in TAKEN else path for path in paths}
+    values: dict[str, Sequence[float | str | bool | None]] = {}
+    for path, name in names.items():
+        known = [flat.get(path) for flat in flats]
+        numeric = [number_of(value) for value in known]
+        whole = all(value is None or number is not None for value, number in zip(known, numeric, strict=True))
+        plain = [None if value in (None, "None") else value for value in known]
+        truths = [None if value is None else value == "True" for value in plain]
+        boolean = {value for value in plain if value is not None} <= {"True", "False"}
+        values[name] = numeric if whole else truths if boolean else plain
+    return [{name: column[place] for name, column in values.items()} for place in range(len(rows))]
+
+
+def last_part(path: str) -> str:
+    """`steps` of `paradigm.decoder.steps`; of a class what it is for: `decoder` of `paradigm.decoder._target_`."""
+    *parents, name = path.split(".")
+    return parents[-1] if name == "_target_" and parents else name
 
 
 def scaled(error: float | None, scale: float) -> float | None:

@@ -2,47 +2,54 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from wordways.labels import axis, spoken
-from wordways.report.drawing import BARS, NAMES
+from wordways.labels import axis, file_name, spoken
+from wordways.report import theory_figure
+from wordways.report.drawing import NAMED
 from wordways.report.kinds import kinds
 from wordways.report.rows import Row, series_of
-from wordways.report.series import quality_against_setting
-from wordways.report.style import STYLE, UNDATED, Columns
+from wordways.report.series import quality_over_sweep, quality_over_tasks, settings_of
+from wordways.report.style import GREY, STYLE, UNDATED, Columns
 
-SOME_NAMED = (
-    " Each panel names {names} of {rows} configurations: the Pareto front, each paradigm's best and fastest, then "
-    "others."
+SOME = (
+    " {names} series are named, at least one of each paradigm and those that have a part in most Pareto fronts; grey: "
+    "the others."
 )
-SOME_BARS = " Dots without bars: the rest."
+SWEEP = "{title}: quality against {axis}; a line joins what differs in nothing else. Bars: 95 % intervals"
+EXACT = "; diamonds: analytic values."
+WHOLE = (
+    " Dashed: probability that training masks a whole answer, the masking rate to the power of its tokens."
+)  # fmt: skip
 
 
 def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
-    """Draws every kind of figure into `folder`; returns captions by file name without extension."""
+    """Draws all figures of one task into `folder`; returns captions by file name without extension."""
     folder.mkdir(parents=True, exist_ok=True)
-    captions = {}
+    captions, task = {}, rows[0].task
     with plt.rc_context(STYLE):
         for kind in kinds("figures"):
             drawn = kind.figure(rows, columns)
             if drawn is not None:
-                name = f"{kind.__name__.rpartition('.')[2]}_{rows[0].task}"
-                captions[name] = caption_of(kind.CAPTION, len(rows), getattr(kind, "MAPS", None))
+                name = f"{kind.__name__.rpartition('.')[2]}_{task}"
+                captions[name] = caption_of(kind.CAPTION, drawn, len(rows), getattr(kind, "MAPS", None))
+                save(drawn, folder / name)
+        for setting, sweeps in settings_of(rows).items():
+            drawn = quality_over_sweep(setting, sweeps, columns)
+            if drawn is not None:
+                name = f"sweep_{file_name(setting.rpartition('.')[2])}_{task}"
+                name = f"sweep_{file_name(setting)}_{task}" if name in captions else name
+                said = SWEEP.format(title=rows[0].title, axis=axis(setting)) + EXACT
+                captions[name] = caption_of(said, drawn, len(rows), None)
                 save(drawn, folder / name)
     return captions
-
-
-def caption_of(caption: str, rows: int, maps: int | None) -> str:
-    """A caption, with a note on which of many configurations the figure shows."""
-    if maps is not None:
-        return caption + (f" {maps} of {rows} configurations." if rows > maps else "")
-    some = SOME_NAMED.format(rows=rows, names=NAMES) if rows > NAMES else ""
-    return caption + some + (SOME_BARS if rows > BARS else "")
 
 
 def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
@@ -51,18 +58,30 @@ def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict
     captions = {}
     with plt.rc_context(STYLE):
         for (task, setting), at in series_of(rows).items():
+            drawn, by_rate = quality_over_tasks(setting, at, columns)
             name = f"quality_{setting}_{task}"
-            captions[name] = (
-                f"{spoken(task)}: quality against {axis(setting)}. Bars: 95 % intervals; diamonds: analytic values."
-            )
-            figure, by_rate = quality_against_setting(setting, at, columns)
-            if by_rate:
-                captions[name] += (
-                    " Dashed: probability that training masks a whole answer, the masking rate to the power of its "
-                    "tokens."
-                )
-            save(figure, folder / name)
+            said = SWEEP.format(title=spoken(task), axis=axis(setting)) + EXACT + WHOLE * by_rate
+            captions[name] = caption_of(said, drawn, len(rows), None)
+            save(drawn, folder / name)
     return captions
+
+
+def save_theory(lines: Sequence[Mapping[str, Any]], folder: Path, columns: Columns = 2) -> dict[str, str]:
+    """As `save_figures`, of all checks against analytic values."""
+    with plt.rc_context(STYLE):
+        drawn = theory_figure.figure(lines, columns)
+        if drawn is None:
+            return {}
+        save(drawn, folder / "theory")
+    return {"theory": theory_figure.CAPTION}
+
+
+def caption_of(caption: str, figure: Figure, rows: int, maps: int | None) -> str:
+    """A caption, with a note on which of many configurations the figure shows or names."""
+    if maps is not None:
+        return caption + (f" {maps} of {rows} configurations." if rows > maps else "")
+    grey = any(to_hex(line.get_color()) == GREY.lower() for axes in figure.axes for line in axes.lines)
+    return caption + SOME.format(names=NAMED) * grey
 
 
 def save(figure: Figure, path: Path) -> None:

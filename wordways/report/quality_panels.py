@@ -1,100 +1,141 @@
-"""Figures of quality against a cost, with a panel for each column of the quality table."""
+"""Figures of quality against a cost or a setting, with a panel for each column of the quality table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wordways.record import Record
 from wordways.report import derive
 from wordways.report.columns import metrics_of, quality_columns
 from wordways.report.drawing import (
-    BARS,
-    NAMES,
-    End,
-    across_of,
-    draw_point,
-    label_ends,
-    panels_with_margin,
+    Curve,
+    Look,
+    cover,
+    draw_legend,
+    draw_points,
+    grid,
+    head,
+    label_below,
+    left_of,
+    looks_of,
     plain_ticks,
     scaled,
-    telling,
-)
+)  # fmt: skip
 from wordways.report.oracles import lines_of
-from wordways.report.rows import Row, colours
+from wordways.report.rows import Row
 from wordways.report.stats import Interval
 from wordways.report.style import Columns
+from wordways.report.sweeps import in_sweeps
 from wordways.report.tradeoffs import unbeaten
 
 Cost = Callable[..., Interval | None]  # of a record and a stratum
+Points = Mapping[str, tuple[Sequence[Interval], Sequence[Row]]]
+"""By label of a series, its places on the horizontal axis and the rows measured there."""
 
 
-def any_text(record: Record, stratum: str) -> Interval | None:
+@dataclass(frozen=True)
+class Panel:
+    """A column of the quality table as a panel.  exact: analytic values beside the points."""
+
+    heading: str
+    metric: str
+    unit: str
+    higher_is_better: bool
+    curves: Sequence[Curve]
+    exact: Sequence[tuple[float, float]]
+
+
+def any_text(record: Record, stratum: str | None) -> Interval | None:
     """Latency per token, which is timed over the texts of all strata together."""
     return derive.latency_per_token(record)
-
-
-def better(rows: Sequence[Row], metric: str) -> bool:
-    """Whether higher values of the metric are better."""
-    return bool(metrics_of(rows)[metric]["higher_is_better"])
-
-
-def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """The columns of the quality table whose metric has a better direction."""
-    known = metrics_of(rows)
-    return [column for column in quality_columns(rows) if known[column[1]]["higher_is_better"] is not None]
 
 
 def quality_against(
     rows: Sequence[Row], cost: Cost, label: str, scale: float, columns: Columns, front: bool = False
 ) -> Figure | None:
-    """A panel for each column of the quality table; bars are 95 % intervals, open diamonds analytic values."""
-    strata, colour = panel_columns(rows), colours([row.paradigm for row in rows])
-    if not any(row.over_seeds(partial(cost, stratum=stratum)) for row in rows for _, _, stratum in strata):
-        return None
-    figure, panels = panels_with_margin(len(strata), 2, 1.75, [row.label for row in rows], columns)
-    for axes, (heading, metric, stratum) in zip(panels, strata, strict=True):
-        points: dict[End, tuple[Interval, Interval]] = {}
-        for row in rows:
-            x = row.over_seeds(partial(cost, stratum=stratum))
-            y = row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum))
-            if x is not None and y is not None:
-                x = scaled(x, scale)
-                points[End(x.value, y.value, row.label, row.paradigm)] = x, y
-        named = telling(list(points), better(rows, metric), NAMES)
-        barred = set(named if len(points) > BARS else points)
-        dots = [end for end in points if end not in barred]
-        axes.scatter(
-            [end.x for end in dots], [end.y for end in dots], s=4, lw=0, c=[colour[end.paradigm] for end in dots],
-            alpha=0.4, zorder=1,
-        )  # fmt: skip
-        for end in points:
-            if end in barred:
-                draw_point(axes, *points[end], colour[end.paradigm])
-        exact = {
-            (points[end][0].value, line["theory"])
-            for row in rows
-            for end in barred
-            if end.label == row.label
-            for line in lines_of(row.first())
-            if (line["measure"], line["operation"]) == (metric, stratum)
-        }
-        for x, y in sorted(exact):
-            axes.plot(x, y, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
-        if front:
-            best = unbeaten([(end.x, end.y) for end in points], better(rows, metric))
-            axes.plot(*zip(*best, strict=True), color="black", lw=0.6, zorder=1)
-        axes.set_xscale("log")
-        if points:  # over few seeds a bar may reach 0 and would compress the points
-            axes.set_xlim(min(end.x for end in points) / 1.6, max(end.x for end in points) * 1.6)
-        if metrics_of(rows)[metric]["unit"] == "share":
-            axes.set_ylim(-0.04, 1.04)
-        else:
-            axes.set_ylim(bottom=0)
-        axes.set_title(heading, loc="left", fontweight="bold")
-        axes.set_ylabel(metric)
+    """A line for each sweep over a number, a point for each other row; front: joins the Pareto front of all."""
+
+    def points(stratum: str | None) -> Points:
+        found = {}
+        for sweep in in_sweeps(rows):
+            costs = [row.over_seeds(partial(cost, stratum=stratum)) for row in sweep.rows]
+            known = [(scaled(x, scale), row) for x, row in zip(costs, sweep.rows, strict=True) if x is not None]
+            if known:
+                found[sweep.label] = tuple(zip(*known, strict=True))
+        return found
+
+    drawn = panels_of(rows, points) if len(rows) > 1 else []  # a single point answers no question
+    return draw(drawn, columns, label, True, front) if drawn else None
+
+
+def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str | None]]:
+    """The columns of the quality table whose metric has a better direction."""
+    known = metrics_of(rows)
+    return [column for column in quality_columns(rows) if known[column[1]]["higher_is_better"] is not None]
+
+
+def panels_of(rows: Sequence[Row], points: Callable[[str | None], Points]) -> list[Panel]:
+    """The panels that are not empty."""
+    known, panels = metrics_of(rows), []
+    for heading, metric, stratum in panel_columns(rows):
+        curves, exact = [], []
+        for label, (xs, of_rows) in points(stratum).items():
+            ys = [row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for row in of_rows]
+            both = [(x, y, row) for x, y, row in zip(xs, ys, of_rows, strict=True) if y is not None]
+            if both:
+                known_xs, known_ys = tuple(x for x, *_ in both), tuple(y for _, y, _ in both)
+                curves.append(Curve(label, both[0][2].paradigm, known_xs, known_ys))
+                exact += [
+                    (x.value, line["theory"])
+                    for x, _, row in both
+                    for line in lines_of(row.first())
+                    if (line["measure"], line["operation"]) == (metric, stratum)
+                ]
+        if curves:
+            unit, higher = known[metric]["unit"], bool(known[metric]["higher_is_better"])
+            panels.append(Panel(heading, metric, unit, higher, curves, sorted(set(exact))))
+    return panels
+
+
+def draw(
+    panels: Sequence[Panel],
+    columns: Columns,
+    label: str,
+    log: bool,
+    front: bool = False,
+    finish: Callable[[Axes, Panel, Mapping[str, Look]], None] | None = None,
+) -> Figure:
+    """label: of the horizontal axis.  finish: adds to a panel what no other figure has."""
+    looks = looks_of([panel.curves for panel in panels], [panel.higher_is_better for panel in panels])
+    figure, places = grid(len(panels), list(looks), columns)
+    for axes, panel in zip(places, panels, strict=True):
+        draw_panel(axes, panel, front)
+        for curve in panel.curves:
+            draw_points(axes, curve, looks.get(curve.label))
+        xs = [x for curve in panel.curves for x, _ in curve.ends()]
+        if log:  # over few seeds a bar may reach 0 and would compress the points
+            axes.set_xscale("log")
+            axes.set_xlim(min(xs) / 1.3, max(xs) * 1.3)
+        if finish is not None:
+            finish(axes, panel, looks)
         plain_ticks(axes)
-        label_ends(axes, list(points), better(rows, metric), columns)
-    for axes in panels[-across_of(panels) :]:
-        axes.set_xlabel(label)
+    shared = len({panel.metric for panel in panels}) == 1
+    for axes in left_of(places) if shared else []:
+        axes.set_ylabel(panels[0].metric)
+    label_below(figure, places, label)
+    draw_legend(figure, looks, columns)
     return figure
+
+
+def draw_panel(axes: Axes, panel: Panel, front: bool) -> None:
+    """All of a panel but its series: heading, limits, analytic values, the Pareto front."""
+    for x, y in panel.exact:
+        axes.plot(x, y, "D", mfc="none", mec="black", mew=0.5, ms=6, zorder=3)
+    if front:
+        best = unbeaten([end for curve in panel.curves for end in curve.ends()], panel.higher_is_better)
+        axes.plot(*zip(*best, strict=True), color="black", lw=3, alpha=0.12, zorder=0, solid_capstyle="round")
+    head(axes, panel.heading)
+    cover(axes, panel.curves, panel.unit == "share")

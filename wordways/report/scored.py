@@ -75,7 +75,8 @@ def coverage(rows: Sequence[Row]) -> str:
     if trainings == [1]:
         return "Intervals cover the sampling of items and texts and not the choice of the training's seed."
     some = "" if trainings[0] > 1 else ", of a row with one training the items alone"
-    return f"Intervals cover trainings and items, both random{some}."
+    few = " Two trainings are too few to print an interval." if 2 in trainings else ""
+    return f"Intervals cover trainings and items, both random{some}.{few}"
 
 
 def errors_note(rows: Sequence[Row], metric: str) -> str:

@@ -1,59 +1,67 @@
-"""Quality against a setting of the task, over several tasks that differ only in that number."""
+"""Quality against a number: a setting of the configurations, or of several tasks that differ in nothing else."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wordways.labels import axis
-from wordways.report import derive
-from wordways.report.drawing import (
-    End,
-    draw_point,
-    label_ends,
-    panels_with_margin,
-)
-from wordways.report.oracles import lines_of
-from wordways.report.quality_panels import better, panel_columns
-from wordways.report.rows import Row, colours
+from wordways.report.drawing import Look
+from wordways.report.quality_panels import Panel, Points, draw, panels_of
+from wordways.report.rows import Row
 from wordways.report.stats import without_interval
 from wordways.report.style import Columns
+from wordways.report.sweeps import Sweep, sweeps_of
+
+ENOUGH = 3  # values from which on a sweep has a figure
+WIDE = 8  # ratio of the largest to the smallest value from which the axis is logarithmic
 
 
-def quality_against_setting(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:
-    """A panel for each stratum, a line for each configuration; also whether a curve by masking rate was drawn."""
-    every = [row for rows in at.values() for row in rows]
-    strata, labels, by_rate = panel_columns(every), list(dict.fromkeys(row.label for row in every)), False
-    figure, panels = panels_with_margin(len(strata), 2, 2.2, labels, columns)
-    for axes, (heading, metric, stratum) in zip(panels, strata, strict=True):
-        ends = []
-        for label in labels:
-            rows = {value: row for value, rows in at.items() for row in rows if row.label == label}
-            found = {
-                v: row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for v, row in rows.items()
-            }
-            known = {value: interval for value, interval in found.items() if interval is not None}
-            if not known:
-                continue
-            first = next(iter(rows.values()))
-            colour = colours([row.paradigm for row in every])[first.paradigm]
-            for value, interval in known.items():
-                draw_point(axes, without_interval(value, 1), interval, colour)
-                lines = [
-                    x for x in lines_of(rows[value].first()) if (x["measure"], x["operation"]) == (metric, stratum)
-                ]
-                exact = [line["theory"] for line in lines]
-                axes.plot([value] * len(exact), exact, "D", mfc="none", mec="black", mew=0.6, ms=6, zorder=3)
-            axes.plot(list(known), [interval.value for interval in known.values()], color=colour, lw=0.8, zorder=1)
-            rate = first.first().config["paradigm"].get("rate")
-            if rate is not None and setting == "tokens":
-                axes.plot(list(known), [rate**value for value in known], "--", color=colour, lw=0.8, zorder=1)
-                by_rate = True
-            ends.append(End(max(known), known[max(known)].value, label, first.paradigm))
-        axes.set_ylim(-0.04, 1.04)
+def settings_of(rows: Sequence[Row]) -> dict[str, list[Sweep]]:
+    """By setting, the sweeps over it, where one of them has enough values."""
+    found: dict[str, list[Sweep]] = {}
+    for sweep in sweeps_of(rows):
+        found.setdefault(sweep.setting, []).append(sweep)
+    return {setting: sweeps for setting, sweeps in found.items() if len(sweeps[0].rows) >= ENOUGH}
+
+
+def quality_over_sweep(setting: str, sweeps: Sequence[Sweep], columns: Columns) -> Figure | None:
+    """Quality against a numeric setting of the configurations: a line for each sweep."""
+    points: Points = {one.name: ([without_interval(x, 1) for x in one.values], one.rows) for one in sweeps}
+    values = [value for one in sweeps for value in one.values]
+    panels = panels_of([row for one in sweeps for row in one.rows], lambda _: points)
+    return draw(panels, columns, axis(setting), is_wide(values)) if panels else None
+
+
+def quality_over_tasks(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:
+    """Quality against a number of the task: a line for each configuration.
+
+    Dashed, where a task takes several tokens for an answer: the probability that training masks a whole answer, the
+    masking rate to the power of its tokens. Also returns whether it was drawn.
+    """
+    by_label: dict[str, list[tuple[float, Row]]] = {}
+    for value, rows in at.items():
+        for row in rows:
+            by_label.setdefault(row.label, []).append((value, row))
+    points: Points = {
+        label: ([without_interval(value, 1) for value, _ in found], [row for _, row in found])
+        for label, found in by_label.items()
+    }
+    panels = panels_of([row for rows in at.values() for row in rows], lambda _: points)
+    rates = {
+        label: rate
+        for label, found in by_label.items()
+        if setting == "tokens" and (rate := found[0][1].first().config["paradigm"].get("rate")) is not None
+    }
+
+    def finish(axes: Axes, panel: Panel, looks: Mapping[str, Look]) -> None:
         axes.set_xticks(list(at))
-        axes.set_title(heading, loc="left", fontweight="bold")
-        axes.set_ylabel(metric)
-        axes.set_xlabel(axis(setting))
-        label_ends(axes, ends, better(every, metric), columns)
-    return figure, by_rate
+        for label, rate in rates.items():
+            colour = looks[label].colour if label in looks else "black"
+            axes.plot(list(at), [rate**value for value in at], "--", color=colour, lw=0.8, zorder=1)
+
+    return draw(panels, columns, axis(setting), is_wide(list(at)), finish=finish), bool(rates)
+
+
+def is_wide(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) > WIDE * min(values)

@@ -1,7 +1,10 @@
 """How numbers are printed: never more digits than are known, never 0 for a number that is only small."""
 
+from math import floor, log10
+
 from wordways.report.stats import Interval
 
+EXACT = 1e-9  # relative width of an interval up to which a number is exact, such as a count
 SYMMETRIC = 10  # the sides of an interval may differ by a tenth of its width and still be printed as one number
 
 
@@ -27,10 +30,24 @@ def significant(value: float) -> str:
 
 def with_interval(interval: Interval, digits: int) -> str:
     """The value and what is half of its interval, or the ends of one that is not symmetric; alone without any."""
-    shown = fixed(interval.value, digits)
+    shown, interval = fixed(interval.value, digits), interval.printed()
     if not interval.known():
         return shown
     below, above = interval.value - interval.low, interval.high - interval.value
     if abs(above - below) > max(10.0**-digits, (above + below) / SYMMETRIC):
         return f"{shown} ({interval.low:.{digits}f}–{interval.high:.{digits}f})"
     return f"{shown} ±{(above + below) / 2:.{digits}f}"
+
+
+def measured(interval: Interval, scale: float) -> str:
+    """A number of any size, in the unit that `scale` leads to: three significant digits, and its interval as above."""
+    value, interval = interval.value * scale, interval.printed()
+    low, high = interval.low * scale, interval.high * scale
+    if not interval.known() or high - low <= EXACT * abs(value):
+        return significant(value)
+    digits = max(0, 2 - floor(log10(abs(value)))) if value else 3
+    shown, below, above = f"{value:,.{digits}f}", value - low, high - value
+    if abs(above - below) > max(10.0**-digits, (above + below) / SYMMETRIC):
+        return f"{shown} ({significant(low)}–{significant(high)})"
+    half = (above + below) / 2
+    return f"{shown} ±{half:,.{digits}f}" if half >= 0.5 * 10.0**-digits else f"{shown} ±{half:.1g}"

@@ -8,8 +8,8 @@ method gives every interval and every p-value.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import exp, log, log10, sqrt
+from dataclasses import dataclass, field, replace
+from math import exp, isclose, log, log10, sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -66,9 +66,23 @@ class Interval:
     trainings: int = 1
     sample: Sample | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a sample of another number, which a mean over trainings would take for this one."""
+        if self.sample is not None and not isclose(self.sample.values.mean(), self.value, rel_tol=1e-6, abs_tol=1e-9):
+            raise ValueError(f"the value {self.value} is not the mean of its sample, {self.sample.values.mean()}")
+
     def known(self) -> bool:
         """Whether there is an interval beside the value."""
         return self.method != "none"
+
+    def printed(self) -> "Interval":
+        """As tables and figures show it: alone where the spread was estimated from two values, one degree of freedom.
+
+        Such an interval reaches over 12.7 standard errors that are themselves hardly known: it says that a third
+        training is missing, and nothing else.
+        """
+        sure = all(df > 1 for se, df in self.errors if se)
+        return self if sure else replace(self, low=self.value, high=self.value, method="none")
 
     def p(self, number: float = 0.0) -> float | None:
         """Two-sided p-value of the hypothesis that the true value is `number`, dual to the interval; None without."""

@@ -8,7 +8,13 @@ from matplotlib.font_manager import findfont, get_font
 
 Columns = Literal[1, 2]
 WIDTH_IN: dict[Columns, float] = {1: 3.35, 2: 6.9}  # text width of one column and of two, inches
-LABEL_PT: dict[Columns, float] = {1: 6, 2: 7}  # font size of labels beside points
+LABEL_PT = 7  # font size of names and ticks, the smallest that is read in print
+LETTER_IN = 0.0089 * LABEL_PT  # width of a letter in names of mixed letters with a small margin, inches
+LINE_IN = 1.28 * LABEL_PT / 72  # distance between two lines of names, inches
+GREY = "#B5B5B5"  # of series that have no name
+BAD = "#B3261E"  # around what missed its analytic value
+MARKERS = "os^DvPX*"  # one for each series of a figure, so that they differ without colour
+DASHES = ("-", "--", ":", "-.")
 FONT = "DejaVu Sans"  # comes with matplotlib, so that figures are the same on every machine
 MISSING = "\N{WHITE SQUARE}"
 UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
@@ -23,8 +29,8 @@ STYLE: Any = {
     "axes.unicode_minus": False,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
+    "xtick.labelsize": LABEL_PT,
+    "ytick.labelsize": LABEL_PT,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "text.parse_math": False,  # labels are plain text, whatever characters they contain
@@ -35,19 +41,17 @@ STYLE: Any = {
 }
 
 
-def line_in(columns: Columns) -> float:
-    """Distance between two lines of labels, inches."""
-    return 1.28 * LABEL_PT[columns] / 72
-
-
-def letters_in(text: str, columns: Columns) -> float:
-    """Width of a label with a small margin, inches."""
-    return 0.0089 * LABEL_PT[columns] * len(text)
+def letters_in(text: str) -> float:
+    """Width of a name, inches."""
+    font = get_font(findfont(FONT))
+    font.set_size(LABEL_PT, 72)
+    font.set_text(text)
+    return font.get_width_height()[0] / 64 / 72
 
 
 def margin_letters(columns: Columns) -> int:
-    """Characters of the longest label that leaves room for a panel 1.2 inches wide."""
-    return min(60, int((WIDTH_IN[columns] - 2.02) / letters_in("x", columns)))
+    """Characters of the longest name that leaves room for a panel 1.2 inches wide."""
+    return min(60, int((WIDTH_IN[columns] - 2.02) / LETTER_IN))
 
 
 def lettering(text: str, most: int) -> str:

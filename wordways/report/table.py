@@ -1,7 +1,7 @@
 """A table as text: for a terminal, as Markdown, as LaTeX, as CSV."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -71,33 +71,84 @@ class Table:
         )
 
     def latex(self) -> str:
-        """A booktabs table, everything in it escaped."""
+        """A booktabs table of at most the line's width, everything in it escaped; transposed where it is wide.
+
+        The caption is one sentence. How to read the numbers stands below the table, what determined them in comments.
+        """
+        if len(self.frame.columns) - 1 > WIDE >= len(self.frame):
+            return self.transposed().latex()
         lines = [
             [self.marked(IN_LATEX, number, column, in_latex(str(cell))) for column, cell in enumerate(row)]
             for number, row in enumerate(self.frame.to_numpy())
         ]
         heading, *body = [" & ".join(row) + r" \\" for row in [[in_head(str(c)) for c in self.frame.columns], *lines]]
-        signed = rf" \texttt{{{in_latex(self.signature, breaks='|+')}}}" if self.signature else ""
-        comments = [f"% {one_line(self.details)}"] * bool(self.details)
+        comments = [f"% {one_line(text)}" for text in (self.details, *self.signature.splitlines()) if text]
         return "\n".join(
             [
+                "% needs the packages booktabs and graphicx",
                 *comments,
                 r"\begin{table}",
                 r"\centering",
-                *([r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if len(self.frame.columns) > WIDE else []),
-                rf"\caption{{{in_latex(f'{self.title}. {self.note}')}{signed}}}",
+                rf"\caption{{{in_latex(self.title)}.}}",
                 rf"\label{{tab:{in_label(self.name)}}}",
+                *([r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if len(self.frame.columns) > WIDE else []),
+                r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.frame.columns) - 1)}}}",
                 r"\toprule",
                 heading,
                 r"\midrule",
                 *body,
                 r"\bottomrule",
-                r"\end{tabular}",
+                r"\end{tabular}}",
+                *([rf"\par\smallskip{{\footnotesize {in_latex(self.note)}\par}}"] if self.note else []),
                 r"\end{table}",
                 "",
             ]
         )
+
+    def with_lines(self, lines: Sequence[int | None], labels: Sequence[str]) -> "Table":
+        """These lines in this order, under these labels; a dash in every cell of one that is None."""
+        cells = self.frame.to_numpy().tolist()
+        frame = [
+            [label, *(cells[line][1:] if line is not None else ["–"] * (len(self.frame.columns) - 1))]
+            for line, label in zip(lines, labels, strict=True)
+        ]
+        marks = {
+            (new, column): mark
+            for new, line in enumerate(lines)
+            for (old, column), mark in self.marks.items()
+            if old == line
+        }
+        muted = frozenset(new for new, line in enumerate(lines) if line in self.muted)
+        return replace(self, frame=pd.DataFrame(frame, columns=self.frame.columns), marks=marks, muted=muted)
+
+    def with_columns(self, columns: Sequence[int], names: Sequence[str]) -> "Table":
+        """The labels and these columns in this order; an empty name keeps the heading."""
+        frame = self.frame.iloc[:, [0, *columns]]
+        heads = [name or str(self.frame.columns[i]) for i, name in zip(columns, names, strict=True)]
+        frame = frame.set_axis([str(self.frame.columns[0]), *heads], axis=1)
+        marks = {
+            (line, new): mark
+            for new, column in enumerate(columns, start=1)
+            for (line, old), mark in self.marks.items()
+            if old == column
+        }
+        return replace(self, frame=frame, marks=marks)
+
+    def joined(self, other: "Table") -> "Table":
+        """With the columns of a table of the same lines behind its own."""
+        place = len(self.frame.columns) - 1
+        marks = {(line, column + place): mark for (line, column), mark in other.marks.items()}
+        frame = pd.concat([self.frame, other.frame.iloc[:, 1:]], axis=1)
+        return replace(self, frame=frame, marks={**self.marks, **marks})
+
+    def transposed(self) -> "Table":
+        """Columns as lines: what a wide table of few lines becomes on a narrow page. Its cells keep their marks."""
+        heads, cells = [str(head) for head in self.frame.columns], self.frame.to_numpy().tolist()
+        frame = [[heads[i], *(line[i] for line in cells)] for i in range(1, len(heads))]
+        marks = {(column - 1, line + 1): mark for (line, column), mark in self.marks.items()}
+        labels = [heads[0], *(str(line[0]) for line in cells)]
+        return replace(self, frame=pd.DataFrame(frame, columns=labels), marks=marks, muted=frozenset())
 
     def marked(self, forms: Mapping[str, str], line: int, column: int, cell: str) -> str:
         """An escaped cell with its mark; a muted line has no others."""

@@ -8,16 +8,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from wordways.report import stats
-from wordways.report.drawing import End, draw_curve, label_ends, panels_with_margin, plain_ticks
+from wordways.report.drawing import Curve, curve_at, plain_ticks
+from wordways.report.line_panels import line_panel, name_lines
 from wordways.report.plots import save
-from wordways.report.rows import colours
 from wordways.report.stats import Interval
 from wordways.report.style import STYLE, Columns
 from wordways.speed.lines import Line
 
 NAME = "share_of_limit"
-Curve = tuple[End, str, Sequence[float], Sequence[Interval]]
-"""The last point with its label, the stroke, parameters in millions, shares."""
 
 
 def save_figure(lines: Sequence[Line], folder: Path) -> None:
@@ -32,16 +30,13 @@ def figure(lines: Sequence[Line], columns: Columns) -> Figure | None:
     found = list(curves(lines))
     if not found:
         return None
-    drawn, (axes,) = panels_with_margin(1, 1, 2.8, [end.label for end, *_ in found], columns)
-    colour = colours([end.paradigm for end, *_ in found])
-    for end, stroke, xs, ys in found:
-        draw_curve(axes, xs, ys, colour[end.paradigm], stroke)
+    drawn, axes = line_panel(found, columns, True)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("parameters (millions)")
     axes.set_ylabel("share of the machine's limit")
     plain_ticks(axes)
-    label_ends(axes, [end for end, *_ in found], True, columns)
+    name_lines(drawn, axes, found, columns, True)
     return drawn
 
 
@@ -54,17 +49,17 @@ def curves(lines: Sequence[Line]) -> Iterator[Curve]:
         if line.name == "limits":
             by_title.setdefault(str(line.setting["title"]), []).append(line)
     for title, ours in by_title.items():
-        yield curve(ours, "ours", title, "-o")
+        yield curve(ours, "ours", title)
     if by_title and (theirs := [line for line in alike if line.name == "generate"]):
-        yield curve(theirs, "theirs", theirs[0].against, "--o")
+        yield curve(theirs, "theirs", theirs[0].against)
 
 
-def curve(lines: Sequence[Line], side: Literal["ours", "theirs"], label: str, stroke: str) -> Curve:
+def curve(lines: Sequence[Line], side: Literal["ours", "theirs"], label: str) -> Curve:
     points = sorted(
         ((int(line.setting["parameters"]) / 1e6, share(line, side)) for line in lines), key=lambda point: point[0]
     )
     xs, ys = zip(*points, strict=True)
-    return End(xs[-1], ys[-1].value, label, str(lines[0].setting["paradigm"])), stroke, xs, ys
+    return curve_at(label, str(lines[0].setting["paradigm"]), xs, ys)
 
 
 def share(line: Line, side: Literal["ours", "theirs"]) -> Interval:

@@ -6,12 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from wordways.report import likelihoods
-from wordways.report.drawing import (
-    End,
-    draw_curves,
-    label_ends,
-    panels_with_margin,
-)
+from wordways.report.drawing import curve_at
+from wordways.report.line_panels import line_panel, name_lines
 from wordways.report.rows import Row
 from wordways.report.style import Columns
 
@@ -24,22 +20,17 @@ CAPTION = (
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """ExAccErr against tokens committed; bands are 95 % intervals."""
-    measured = [
-        (row, errors)
+    curves = [
+        curve_at(row.label, row.paradigm, range(1, len(errors) + 1), errors)
         for row in rows
         if (errors := likelihoods.accumulated_error(row.first())) and likelihoods.undistorted(row.first())
     ]
-    if not measured:
+    if not curves:
         return None
-    figure, (axes,) = panels_with_margin(1, 1, 2.8, [row.label for row in rows], columns)
-    curves = {
-        End(len(errors), errors[-1].value, row.label, row.paradigm): (range(1, len(errors) + 1), errors)
-        for row, errors in measured
-    }
-    ends = draw_curves(axes, curves, False)
+    figure, axes = line_panel(curves, columns)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel("tokens committed")
     axes.set_ylabel("excess accumulated error")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    label_ends(axes, ends, False, columns)
+    name_lines(figure, axes, curves, columns)
     return figure

@@ -1,60 +1,48 @@
 """Token error and sequence error against forward passes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from matplotlib.figure import Figure
 
+from wordways.labels import spoken
 from wordways.record import Record
 from wordways.report import derive, likelihoods
-from wordways.report.drawing import (
-    End,
-    draw_point,
-    label_ends,
-    panels_with_margin,
-    plain_ticks,
-)
-from wordways.report.rows import Row, colours
+from wordways.report.drawing import Curve
+from wordways.report.quality_panels import Panel, draw
+from wordways.report.rows import Row
 from wordways.report.stats import Interval
 from wordways.report.style import Columns
 
 ORDER = 6
 CAPTION = (
-    "Error against forward passes: of single tokens (KL from the data distribution, along the data) and of whole texts."
+    "Error against forward passes, samples in random order: of single tokens (KL from the data distribution, along the "
+    "data) and of whole texts. A line joins the configurations of a paradigm."
 )
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """Errors of configurations that sample in random order; a line joins those of a paradigm."""
     measured = [row for row in rows if row.over_seeds(likelihoods.token_error) and in_random_order(row.first())]
-    if not measured:
-        return None
-    right = partial(derive.quality, metric="accuracy")
-    panels = {
-        "token error (nats)": likelihoods.token_error,
-        "sequence error": lambda record: one_minus(right(record)),
+    right, panels = partial(derive.quality, metric="accuracy"), []
+    errors: dict[str, Callable[[Row], Interval | None]] = {
+        "token error (nats)": lambda row: row.over_seeds(likelihoods.token_error),
+        "sequence error": lambda row: one_minus(row.over_seeds(right)),
     }
-    figure, drawn = panels_with_margin(2, 2, 2.2, [row.label for row in rows], columns)
-    for axes, (name, error) in zip(drawn, panels.items(), strict=True):
-        ends, joined = [], {}
+    for name, error in errors.items():
+        by_paradigm: dict[str, list[tuple[Interval, Interval]]] = {}
         for row in measured:
-            x, y = row.over_seeds(derive.calls), row.over_seeds(error)
-            if x is None or y is None:
-                continue
-            colour = colours([row.paradigm for row in rows])[row.paradigm]
-            draw_point(axes, x, y, colour)
-            joined.setdefault(colour, []).append((x.value, y.value))
-            ends.append(End(x.value, y.value, row.label, row.paradigm))
-        for colour, points in joined.items():
-            axes.plot(*zip(*sorted(points), strict=True), color=colour, lw=0.8, zorder=1)
-        axes.set_xscale("log", base=2)
-        axes.set_ylim(bottom=0)
-        axes.set_title(name, loc="left", fontweight="bold")
-        axes.set_xlabel("forward passes per text")
-        plain_ticks(axes)
-        label_ends(axes, ends, False, columns)
-    return figure
+            x, y = row.over_seeds(derive.calls), error(row)
+            if x is not None and y is not None:
+                by_paradigm.setdefault(row.paradigm, []).append((x, y))
+        curves = [
+            Curve(spoken(paradigm), paradigm, *zip(*sorted(found, key=lambda point: point[0].value), strict=True))
+            for paradigm, found in by_paradigm.items()
+        ]
+        if curves:
+            panels.append(Panel(name, name, "share" if name == "sequence error" else "", False, curves, []))
+    return draw(panels, columns, "forward passes per text", True) if panels else None
 
 
 def in_random_order(record: Record) -> bool:
@@ -65,4 +53,4 @@ def in_random_order(record: Record) -> bool:
 
 
 def one_minus(share: Interval | None) -> Interval | None:
-    return share and replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
+    return share and replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low, sample=None)

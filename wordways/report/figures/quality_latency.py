@@ -10,9 +10,10 @@ from wordways.report.style import Columns
 
 ORDER = 1
 CAPTION = (
-    "Quality against latency per token at batch 1. Bars: 95 % intervals, cut at the frame; diamonds: analytic values."
+    "Quality against latency per token at batch 1; broad line: the Pareto front. Bars: 95 % intervals, cut at the "
+    "frame; diamonds: analytic values."
 )
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
-    return quality_against(rows, any_text, "latency/token (ms)", 1e3, columns)
+    return quality_against(rows, any_text, "latency/token (ms)", 1e3, columns, front=True)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from wordways import HOME
 from wordways.record import canonical
+from wordways.report.in_short import Short
 from wordways.report.page.payload import payload
 from wordways.report.rows import Row
 from wordways.report.table import Table
@@ -21,9 +22,10 @@ from wordways.report.table import Table
 HERE = Path(__file__).parent
 CITATION = HOME / "CITATION.cff"
 SCRIPTS = (  # in this order: tools first, then the sections as they follow each other on the page
-    "state", "dom", "tooltip", "rows", "sections",
-    "headline",
-    "labels", "axes", "lines", "pareto",
+    "state", "link", "dom", "tooltip", "rows", "sections", "copy",
+    "short",
+    "labels", "axes", "marks", "lines", "explorer",
+    "columns", "headline",
     "tokens", "player",
     "orders", "curves", "samples", "oracles", "tables", "provenance",
     "filters", "window",
@@ -33,6 +35,7 @@ SCRIPTS = (  # in this order: tools first, then the sections as they follow each
 def page_of(
     title: str,
     rows: Sequence[Row],
+    short: Sequence[Short],
     tables: Mapping[str, Sequence[Table]],
     oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None,
     claims: Sequence[Table],
@@ -40,7 +43,7 @@ def page_of(
     baselines: Mapping[str, Sequence[Row]] = MappingProxyType({}),
 ) -> str:
     """tables, baselines: by task, quality and speed first; oracles: the table and the lines it was made from."""
-    return render(payload(title, rows, tables, oracles, claims, missing, baselines, bibtex()))
+    return render(payload(title, rows, short, tables, oracles, claims, missing, baselines, bibtex()))
 
 
 def render(payload: Mapping[str, Any]) -> str:

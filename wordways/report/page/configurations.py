@@ -11,6 +11,7 @@ from wordways.report.machines import device_of
 from wordways.report.oracles import lines_of
 from wordways.report.page.limits import numbers, short
 from wordways.report.rows import Row
+from wordways.report.tables.speed import signs_of
 
 THROUGHPUT = "tokens_per_second_at_"
 
@@ -48,7 +49,8 @@ def row_entries(groups: Mapping[str, Sequence[Row]], settings: Settings) -> list
     found = []
     for group in groups.values():
         columns, speeds = quality_columns(group), speed_measures(group)
-        found += [row_entry(row, columns, speeds, settings) for row in group]
+        for row, sign in zip(group, signs_of(group), strict=True):
+            found.append(row_entry(row, columns, speeds, settings) | ({"sign": sign} if sign else {}))
     return found
 
 
@@ -64,7 +66,7 @@ def baseline_entries(
 
 
 def row_entry(
-    row: Row, columns: Sequence[tuple[str, str, str]], speeds: Sequence[Measure], settings: Settings
+    row: Row, columns: Sequence[tuple[str, str, str | None]], speeds: Sequence[Measure], settings: Settings
 ) -> dict[str, Any]:
     """columns: heading, metric, stratum."""
     first = row.first()
@@ -81,15 +83,20 @@ def row_entry(
         "q": quality_of(row, columns),
         "marks": {},
         "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
-        "m": {name: found[0] for name, found in known.items() if not name.startswith("tokens_per_second")},
+        "m": {name: dense(found) for name, found in known.items() if not name.startswith("tokens_per_second")},
         "perToken": measures.get("latency_per_token"),
         "rates": {name.removeprefix(THROUGHPUT): found for name, found in known.items() if name.startswith(THROUGHPUT)},
         "lengths": [[n, *(numbers(i, 1e3) or [])] for n, i in sorted(derive.latency_by_length(first).items())],
         "config": settings.indices(first.config),
-    }
+    } | ({"by": order} if (order := derive.decoder_of(first).get("order")) else {})
 
 
-def quality_of(row: Row, columns: Sequence[tuple[str, str, str]]) -> dict[str, list[float] | None]:
+def dense(found: list[float]) -> list[float]:
+    """The value alone where there is no interval, so that the page stays small."""
+    return found[:1] if found[1] == found[2] else found
+
+
+def quality_of(row: Row, columns: Sequence[tuple[str, str, str | None]]) -> dict[str, list[float] | None]:
     """By heading [value, low, high], and where it is known the analytic value and 1 if the measurement agrees."""
     theory = {(line["measure"], line["operation"]): line for line in lines_of(row.first())}
     quality = {}

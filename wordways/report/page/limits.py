@@ -11,7 +11,7 @@ from wordways.record import canonical
 from wordways.report.stats import Interval
 
 ROOM = {  # bytes of JSON
-    "players": 800_000,
+    "players": 700_000,
     "orders": 250_000,
     "samples": 200_000,
     "oracles": 200_000,
@@ -42,5 +42,8 @@ def short(value: float) -> float:
 
 
 def numbers(interval: Interval | None, scale: float = 1) -> list[float] | None:
-    """[value, low, high] in the unit that `scale` leads to."""
-    return None if interval is None else [short(x * scale) for x in (interval.value, interval.low, interval.high)]
+    """[value, low, high] in the unit that `scale` leads to, as they are printed."""
+    if interval is None:
+        return None
+    shown = interval.printed()
+    return [short(x * scale) for x in (shown.value, shown.low, shown.high)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wordways.report.in_short import Short
 from wordways.report.page.configurations import (
     Settings,
     baseline_entries,
@@ -16,12 +17,14 @@ from wordways.report.page.players import players
 from wordways.report.page.samples import samples
 from wordways.report.page.tables import HEADLINE, further_tables, notes, oracle_entry, provenance, table_entry
 from wordways.report.rows import Row, colours
+from wordways.report.sweeps import in_sweeps
 from wordways.report.table import Table
 
 
 def payload(
     title: str,
     rows: Sequence[Row],
+    short: Sequence[Short],
     tables: Mapping[str, Sequence[Table]],
     oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None,
     claims: Sequence[Table],
@@ -35,11 +38,13 @@ def payload(
     settings = Settings()
     shown = row_entries(groups, settings)
     mark(shown, tables)
+    join(shown, groups)
     for entry, found in zip(shown, orders(rows), strict=True):
         entry["order"] = found
     beside = baseline_entries(baselines, groups, settings)
     return {
         "title": title,
+        "short": {one.task: {"sentences": one.sentences, "setting": one.setting} for one in short},
         "devices": numbered([*shown, *beside], "device"),
         "baselines": beside,
         "tasks": list(groups),
@@ -68,6 +73,20 @@ def numbered(entries: Sequence[dict[str, Any]], name: str) -> list[Any]:
     for entry in entries:
         entry[name] = found[entry[name]]
     return list(found)
+
+
+def join(shown: Sequence[dict[str, Any]], groups: Mapping[str, Sequence[Row]]) -> None:
+    """Gives configurations that differ in one number, which charts join, the number of their line and their place."""
+    entries = iter(shown)
+    for group in groups.values():
+        places = {
+            id(row): {"line": number, "place": place}
+            for number, sweep in enumerate(in_sweeps(group))
+            for place, row in enumerate(sweep.rows)
+            if len(sweep.rows) > 1
+        }
+        for row, entry in zip(group, entries, strict=False):
+            entry |= places.get(id(row), {})
 
 
 def mark(shown: Sequence[dict[str, Any]], tables: Mapping[str, Sequence[Table]]) -> None:

@@ -18,7 +18,7 @@ BASELINES = True  # trivial baselines are rows like any other
 
 def table(rows: Sequence[Row]) -> Table | None:
     """None where there is nothing to compare."""
-    columns = quality_columns(rows)
+    columns = [column for column in quality_columns(rows) if column[2] is not None]
     found = [
         (row.label, heading, contrast)
         for row in rows[1:]

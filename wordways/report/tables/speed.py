@@ -7,7 +7,7 @@ import pandas as pd
 
 from wordways.record import Record
 from wordways.report import derive
-from wordways.report.columns import batches_of, length_measures, rounded, speed_measures
+from wordways.report.columns import batches_of, length_measures, rounded_with_interval, speed_measures
 from wordways.report.efficiency import compared, flips
 from wordways.report.machines import mixed_machines
 from wordways.report.rows import Row
@@ -16,6 +16,8 @@ from wordways.report.table import Table
 ORDER = 2
 TEXTS = 32  # that the protocol times at batch 1, or all
 BUSY = 0.1  # cores used by other programs up to which a machine counts as idle
+UNSTEADY = 0.1  # spread of a text's repeats, as a share of their median, from which on a row is marked
+TURNED, RESTLESS = " ⇄", " ≈"
 GAIN = 1.1  # throughput ratio of a larger batch up to which the smaller one saturates the machine
 LENGTHS = (
     " length: what decides where a text ends: its end token (eos), a predicted length (predicted), the reference's "
@@ -26,19 +28,20 @@ LENGTHS = (
 
 def table(rows: Sequence[Row]) -> Table:
     measures, lengths_differ = speed_measures(rows), bool(length_measures(rows))
-    frame, turned = [], {id(row) for pair in flips(compared(rows)) for row, *_ in pair}
-    for row in rows:
+    frame, signs = [], signs_of(rows)
+    for row, sign in zip(rows, signs, strict=True):
         found = {measure.heading: row.over_seeds(measure.value) for measure in measures}
-        cells = {m.heading: rounded(found[m.heading], m.scale) for m in measures}
-        if id(row) in turned:
-            cells[measures[0].heading] += " ⇄"
+        cells = {m.heading: rounded_with_interval(found[m.heading], m.scale) for m in measures}
+        cells[measures[0].heading] += sign * (found[measures[0].heading] is not None)
         mode = {"length": derive.length_mode(row.first())} if lengths_differ else {}
         frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
     device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
-    note = f"Batch 1 unless a heading says otherwise; useful tokens only; medians. {device}."
-    if turned:
-        note += " ⇄: it changes rank with another row in the implementation-efficiency table."
+    note = f"Batch 1 unless a heading says otherwise; useful tokens only; medians and 95 % intervals. {device}."
+    if any(TURNED in sign for sign in signs):
+        note += " ⇄: changes rank by implementation efficiency."
+    if any(RESTLESS in sign for sign in signs):
+        note += " ≈: repeats spread over a tenth."
     details = (
         f"{protocol(rows)} {where.budgets['params']:,} parameters each. Useful tokens are those before the first end "
         "token. p95 is the 95th percentile of end-to-end latency over texts, from 20 texts on. TPOT is given where at "
@@ -46,6 +49,17 @@ def table(rows: Sequence[Row]) -> Table:
         f"{saturation(rows)}{LENGTHS * lengths_differ}"
     )
     return Table(f"speed_{rows[0].task}", f"Speed: {rows[0].title}", note, pd.DataFrame(frame), "", details)
+
+
+def signs_of(rows: Sequence[Row]) -> list[str]:
+    """What each row's latency is marked with, in the table and on the page."""
+    turned = {id(row) for pair in flips(compared(rows)) for row, *_ in pair}
+    return [TURNED * (id(row) in turned) + RESTLESS * is_unsteady(row) for row in rows]
+
+
+def is_unsteady(row: Row) -> bool:
+    """Whether the repeats of a text spread over more than a tenth of their median."""
+    return any((derive.spread_of_repeats(record) or 0) > UNSTEADY for record in row.records)
 
 
 def protocol(rows: Sequence[Row]) -> str:

@@ -19,7 +19,15 @@ const devices = distinct(D.rows.map((row) => row.device));
 options("task", [...D.tasks.map((task) => [task, titleOf(task)]), ...(D.tasks.length > 1 ? [["", "all"]] : [])]);
 options("batch", batches.map((batch) => [batch, batch]));
 options("device", [...(devices.length > 1 ? [["", "all"]] : []), ...devices.map((device) => [device, device])]);
-document.getElementById("search").addEventListener("input", (event) => {
-  state.search = event.target.value;
+const search = document.getElementById("search");
+search.value = state.search;
+search.addEventListener("input", () => {
+  state.search = search.value;
+  redraw();
+});
+addEventListener("hashchange", () => { // a link was opened on this page
+  if (!location.hash.includes("=")) return;
+  fromAddress();
+  for (const id of ["task", "batch", "device", "search"]) document.getElementById(id).value = state[id];
   redraw();
 });

@@ -1,11 +1,11 @@
 // The headline table: quality with its analytic values and speed, a row for each configuration, sorted by any column.
 
-// of every speed measure its name, its value, and whether more is better
+// of every speed measure its name, its value with its interval, and whether more is better
 const speeds = () => [
-  ["latency_per_token", (row) => msPerToken(row)?.[0], false],
+  ["latency_per_token", (row) => msPerToken(row), false],
   ["end_to_end", (row) => row.m.end_to_end, false],
   ["time_to_first_token", (row) => row.m.time_to_first_token, false],
-  [`tokens_per_second_at_${state.batch}`, (row) => row.rates[state.batch]?.[0], true],
+  [`tokens_per_second_at_${state.batch}`, (row) => row.rates[state.batch], true],
   ["calls", (row) => row.m.calls, false],
   ["tokens_per_pass", (row) => row.m.tokens_per_pass, true],
   ["positions_per_token", (row) => row.m.positions_per_token, false],
@@ -16,15 +16,33 @@ function headlineColumns() {
     title: column.name, up: column.up,
     value: (row) => qualityOf(row, column.name)?.[0], cell: (row) => qualityCell(row, column),
   }));
-  const speed = speeds().map(([name, value, up]) => [D.headings[name], value, up]).filter(([title]) => title);
-  const numbers = [...speed, ["seeds", (row) => row.seeds.length, true]];
+  const speed = speeds().filter(([name]) => D.headings[name]).map(([name, of, up], i) => ({
+    title: D.headings[name], up, value: (row) => of(row)?.[0],
+    cell: (row) => speedCell(of(row), i ? "" : row.sign || ""),
+  }));
+  const count = (row) => row.seeds.length;
+  const seeds = { title: "seeds", up: true, value: count, cell: (row) => [String(count(row))] };
   return [
     { title: "configuration", text: true, value: (row) => row.label, cell: label },
     ...(state.task ? [] : [{ title: "task", text: true, value: task, cell: (row) => [bdi(task(row))] }]),
-    ...quality, ...numbers.map(([title, value, up]) => ({ title, value, up, cell: (row) => [round(value(row))] })),
+    ...quality, ...speed, seeds,
   ];
 }
-// as the tables print it: half of a symmetric interval, the ends of another, nothing where there is none
+function speedCell(found, sign) {
+  if (!found) return ["–"];
+  const [value, low, high] = found, known = low !== undefined && low !== high && Number.isFinite(high);
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  const shown = known && value < 1000 ? value.toFixed(digits) : round(value);
+  return [shown, el("span", { className: "of" }, known ? span(found, digits) : ""), sign].filter(Boolean);
+}
+// as the tables print it: half of a symmetric interval in the value's decimals, or the ends of another
+function span([value, low, high], digits) {
+  const below = value - low, above = high - value, half = (above + below) / 2;
+  if (Math.abs(above - below) > Math.max(10 ** -digits, (above + below) / 10)) return ` (${round(low)}–${round(high)})`;
+  const plain = half >= 1000 ? round(half) : half.toFixed(digits);
+  return ` ±${half >= 0.5 * 10 ** -digits ? plain : Number(half.toPrecision(1))}`;
+}
+// half of a symmetric interval, the ends of another, nothing where there is none
 function uncertainty(value, low, high, digits) {
   if (low === high) return "";
   const below = value - low, above = high - value;
@@ -60,10 +78,8 @@ function sorted(rows, column) {
 function sortBy(column) {
   const again = state.sort && state.sort.title === column.title;
   state.sort = { title: column.title, down: again ? !state.sort.down : Boolean(column.up) };
-  redraw();
-  for (const button of document.querySelectorAll("#headline-table th button")) {
-    if (button.textContent === column.title) button.focus();
-  }
+  keepAddress();
+  redrawOnly("headline");
 }
 function headingOf(column, active) {
   const button = el("button", { type: "button", onclick: () => sortBy(column) }, heading(column.title));
@@ -78,7 +94,7 @@ section("headline", "Quality and speed", {
   note: "Click a heading to sort, and again to reverse the order. Hover over a row, or focus it with Tab, for its full "
     + "configuration.",
 }, () => {
-  const columns = headlineColumns(), rows = [...chosen(), ...baselines()];
+  const every = headlineColumns(), columns = visible(every), rows = [...chosen(), ...baselines()];
   const by = state.sort && columns.find((column) => column.title === state.sort.title);
   if (by) sorted(rows, by);
   const shown = limited(rows, ROWS_SHOWN), heads = columns.map((column) => headingOf(column, by === column));
@@ -89,7 +105,9 @@ section("headline", "Quality and speed", {
   const table = el("table", { id: "headline-table" },
     el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body));
   return [
+    columnChooser(every),
     el("div", { className: "scroll", tabIndex: 0, "aria-label": "headline table" }, table),
+    copyButtons(table),
     showMore(rows.length - shown.length),
     rows.length ? null : el("p", {}, "No configuration matches these filters."),
     ...tableNote(D.notes[state.task] || { note: OVERALL }),

@@ -12,8 +12,9 @@ function msPerToken(row) {
   const rate = row.rates[state.batch];
   return rate && rate[0] > 0 ? [1000 / rate[0], 1000 / rate[2], rate[1] > 0 ? 1000 / rate[1] : Infinity] : null;
 }
-const columnsOf = (task) => (task ? D.columns[task] : [{ name: "overall", unit: "", digits: 3, up: true }]);
-const qualityOf = (row, name) => (name === "overall" ? row.overall : row.q[name]) || null;
+const OVERALL_NAME = "overall"; // the first metric over all strata
+const columnsOf = (task) => (task ? D.columns[task] : [{ name: OVERALL_NAME, unit: "", digits: 3, up: true }]);
+const qualityOf = (row, name) => (name === OVERALL_NAME ? row.overall : row.q[name]) || null;
 
 const settingsOf = (row) => D.settings.names
   .map((name, i) => [name, row.config[i] < 0 ? null : D.settings.values[i][row.config[i] || 0]])

@@ -14,12 +14,14 @@ const tableNote = (table) => noteOf(table, "How these numbers were computed");
 function section(id, title, texts, draw) {
   const body = el("div"), box = el("section", { id }, el("h2", {}, title), ...noteOf(texts, "Details"), body);
   main.append(box);
-  document.getElementById("contents").append(el("a", { href: `#${id}` }, title));
+  const go = (event) => { event.preventDefault(); box.scrollIntoView(); }; // the address keeps what is selected
+  document.getElementById("contents").append(el("a", { href: `#${id}`, onclick: go }, title));
   sections.push({ box, body, draw });
 }
 function drawSection({ box, body, draw }) {
-  const content = draw(body);
+  const content = draw(body), focused = body.contains(document.activeElement) && document.activeElement.id;
   body.replaceChildren(...content);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true }); // of a control that was drawn anew
   box.hidden = content.length === 0;
   document.querySelector(`#contents a[href="#${box.id}"]`).hidden = box.hidden;
 }
@@ -28,6 +30,7 @@ function drawSection({ box, body, draw }) {
 let queue = [], turn = null;
 function redraw() {
   hideTip();
+  keepAddress();
   drawSection(sections[0]);
   queue = sections.slice(1);
   document.body.dataset.drawn = "no";

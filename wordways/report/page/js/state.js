@@ -5,7 +5,10 @@
 const D = JSON.parse(document.getElementById("data").textContent);
 for (const row of [...D.rows, ...D.baselines]) row.device = D.devices[row.device];
 const ROWS_SHOWN = 100, MAPS_SHOWN = 40, CURVES_SHOWN = 40, POINTS_SHOWN = 400;
-const state = { task: largestTask(), batch: "1", device: "", search: "", sort: null, all: false };
+const state = {
+  task: largestTask(), batch: "1", device: "", search: "", metric: "", cost: "latency", sort: null, hidden: [],
+  all: false,
+};
 
 function largestTask() {
   const size = (task) => D.rows.filter((row) => row.task === task).length;

@@ -11,7 +11,8 @@ function plainTable({ columns, rows, text, muted = [], note, details, signature 
   const lines = rows.map((cells, line) => el("tr", { className: muted.includes(line) ? "muted" : "" },
     ...cells.map((cell, i) => el("td", { className: cellClass(cell, text[i]) }, bdi(cell)))));
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines));
-  return [el("div", { className: "scroll", tabIndex: 0 }, table), ...tableNote({ note, details, signature })];
+  return [el("div", { className: "scroll", tabIndex: 0 }, table), copyButtons(table),
+    ...tableNote({ note, details, signature })];
 }
 
 section("claims", "Textbook claims", {}, () =>
