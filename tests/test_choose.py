@@ -7,7 +7,7 @@ import pytest
 
 from wordways.record import Record, read_records
 from wordways.report.__main__ import main
-from wordways.report.choose import Choice, ChoiceError, chosen, only_metrics, patterns, tables_of
+from wordways.report.choose import Choice, ChoiceError, Labels, chosen, only_metrics, patterns, tables_of
 from wordways.report.rows import rows_of
 
 
@@ -47,11 +47,8 @@ def test_marks_stay_with_their_cells(results: Path) -> None:
 
 def test_labels_are_those_of_presets_or_paradigms(results: Path) -> None:
     rows = rows_of(ok(results))
-    for labels, wanted in (
-        ("presets", "diffusion_k1"),
-        ("paradigms", "diffusion"),
-        ("titles", "diffusion (1 per pass)"),
-    ):
+    names: list[tuple[Labels, str]] = [("presets", "diffusion_k1"), ("paradigms", "diffusion")]
+    for labels, wanted in [*names, ("titles", "diffusion (1 per pass)")]:
         table = chosen(rows, [], Choice("quality", patterns("diffusion_k1"), labels=labels))
         assert list(table.frame[""]) == [wanted]
 

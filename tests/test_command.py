@@ -9,18 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CONF, ROOT, SMALL
+from conftest import CONF, PRESETS, ROOT, SMALL, cell
 
 from wordways.__main__ import main
 from wordways.command import interruptible
 from wordways.compose import one_line
 from wordways.record import read_records
+from wordways.settings import SettingError
 
 COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
 OWN = tempfile.mkdtemp()  # a device lock of our own: other runs on this machine neither wait for us nor we for them
@@ -184,6 +185,12 @@ REFUSED = {
     "measure.timed=0": "measure.timed=0: must be at least 1",
     "overwrite=timings": "overwrite=timings: input should be 'missing', 'failed', 'timing' or 'always'",
     "seed=-1": "seed=-1: must be at least 0",
+    "seed=18446744073709551616": "seed=18446744073709551616: must be at least 0 and below 9223372036854775808",
+    "threads=1000000": "threads=1000000: must be at least 1 and at most 1024",
+    "paradigm=null": "paradigm=null: no such choice; the nearest are ",
+    "task=null": "task=null: no such choice; the nearest are ",
+    "backbone=parallel": "backbone=parallel: no such choice; the nearest are ",
+    "train.lr=nan": "train.lr=nan: input should be a finite number",
     "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
     "backbone.heads=7": "backbone.width=64, heads=7: must be positive, width a multiple of 2 x heads",
     "results=/dev/null/here": "results=/dev/null/here: /dev/null is not a folder",
@@ -201,6 +208,35 @@ def test_bad_input_is_one_line_and_leaves_nothing(wrong: str, line: str, tmp_pat
     assert done.stderr.count("\n") == 1
     assert not done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def floats(node: object, path: str = "") -> Iterator[str]:
+    """The dotted names of the settings below a node that are floating-point numbers."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from floats(value, f"{path}.{name}" if path else name)
+    elif isinstance(node, float):
+        yield path
+
+
+def every_float() -> dict[str, str]:
+    """Each floating-point setting of conf/ once, with a preset that has it."""
+    found: dict[str, str] = {}
+    for preset in PRESETS:
+        nodes = cell(f"paradigm={preset}", *SMALL).nodes
+        for path in floats({"paradigm": nodes["paradigm"], "train": nodes["train"]}):
+            found.setdefault(path, preset)
+    return found
+
+
+def test_no_setting_is_a_number_that_is_none() -> None:
+    found = every_float()
+    assert len(found) > 8
+    for path, preset in found.items():
+        for value in ("nan", "inf"):
+            with pytest.raises(SettingError) as refused:
+                cell(f"paradigm={preset}", *[one for one in SMALL if not one.startswith(f"{path}=")], f"{path}={value}")
+            assert str(refused.value).startswith(f"{path}={value}: "), "one line that names the option and its value"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

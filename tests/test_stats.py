@@ -297,6 +297,15 @@ def test_holm_steps_down() -> None:
     assert holm([]) == []
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_a_step_down_bonferroni(values: list[float]) -> None:
+    """The definition: the largest of (n - rank) p over all p-values that are as small, at most 1."""
+    n, ranked = len(values), sorted(range(len(values)), key=lambda i: values[i])
+    for place, i in enumerate(ranked):
+        wanted = max((n - rank) * values[ranked[rank]] for rank in range(place + 1))
+        assert holm(values)[i] == pytest.approx(min(1.0, wanted))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [5, 20, 60])
 @pytest.mark.parametrize("share", [0.02, 0.5])

@@ -102,7 +102,7 @@ def check_choice(group: str, override: Any) -> None:
         return
     values = override.sweep_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
     for value in map(str, values):
-        if value in choices_of(group) or value in ("null", "") or "$" in value:
+        if value in choices_of(group) or value == "" or "$" in value:
             continue
         if group == "experiment" and value in choices_of("task"):
             raise SettingError(f"experiment={value}: no such choice; that is a task, which task={value} runs")

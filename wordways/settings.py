@@ -69,7 +69,7 @@ def check(value: Any, hint: Any, path: str) -> Any:
         if is_dataclass(hint):
             return construct(hint, value, path)
     try:
-        config = None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True)
+        config = None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
         return TypeAdapter(typing.cast(Any, hint), config=config).validate_python(value, strict=True)
     except ValidationError as error:
         first = error.errors()[0]

@@ -37,11 +37,9 @@ def write_report(results: Path, columns: "Columns" = 2, metrics: Sequence[str] =
     try:
         records, refused = read_records(results)
         records = only_metrics(records, metrics)
-        gc.freeze()  # statsmodels asks for a search at every adjustment of p-values
         with rebuilt(results / "report") as folder:
             shown = build(results.resolve().name, records, refused, folder, columns)
     finally:
-        gc.unfreeze()
         gc.enable()
     return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
 
@@ -65,7 +63,8 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         for table in tables:
             table.save(folder)
             page.append(table.markdown())
-        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_figures(group, folder, columns).items()]
+        figures = save_figures(group, folder, columns, baselines.get(task, []))
+        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in figures.items()]
     page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder, columns).items()]
     if rows:
         numbers = data_frame(rows)

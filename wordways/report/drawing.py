@@ -1,6 +1,6 @@
 """Shared parts of figures: panels, curves and their names; of many series eight have a colour, the rest are grey."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib
@@ -163,8 +163,8 @@ def scaled(interval: Interval, scale: float) -> Interval:
     return replace(interval, value=interval.value * scale, low=interval.low * scale, high=interval.high * scale)
 
 
-def draw_points(axes: Axes, curve: Curve, look: Look | None) -> None:
-    """Points joined by a line, with error bars; in grey and without bars where the series has no name."""
+def draw_points(axes: Axes, curve: Curve, look: Look | None, hollow: Container[tuple[float, float]] = ()) -> None:
+    """Points joined by a line, with error bars, some of them hollow; a series without a name in grey, without bars."""
     xs, ys = zip(*curve.ends(), strict=True)
     if look is None:
         axes.plot(xs, ys, "o-", color=GREY, ms=2, lw=0.5, zorder=0)
@@ -175,6 +175,9 @@ def draw_points(axes: Axes, curve: Curve, look: Look | None) -> None:
         xs, ys, xerr=reach[0], yerr=reach[1], fmt=look.marker, ls=look.dash, lw=0.8, color=look.colour, elinewidth=0.5,
         ms=4, zorder=2,
     )  # fmt: skip
+    for x, y in curve.ends():
+        if (x, y) in hollow:
+            axes.plot(x, y, look.marker, color=look.colour, mfc="white", ms=4, mew=0.8, zorder=3)
 
 
 def draw_band(axes: Axes, curve: Curve, look: Look | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import comb
 
 from wordways.record import Record
 from wordways.report import derive
@@ -15,11 +16,12 @@ from wordways.report.oracles import lines_of
 from wordways.report.rows import Row, trained
 from wordways.report.show import significant, with_interval
 from wordways.report.signature import budget, ranges
-from wordways.report.stats import Interval
+from wordways.report.stats import LEVEL, NO_LIMIT, Interval, quantile
 from wordways.report.tradeoffs import unbeaten
 
 NAMED = 4  # configurations that a sentence lists by name
-FEASIBLE = 1000  # times as many items or seeds beyond which nobody would decide a difference
+POWER = 0.8  # probability with which a real difference is to be found
+FEASIBLE = 1000  # times as many items or seeds beyond which no one decides a difference
 
 
 @dataclass(frozen=True)
@@ -71,25 +73,29 @@ def of_quality(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{shown}." + (f" Not significantly different: {listed(level)}." if level else "")
     close = [row for row, _ in ranked[1:] if row.label in level or not marks]
     contrast = contrast_of(best, close[0], metric) if close else None
-    if contrast is not None:
-        yield undecided(best, close[0], contrast, digits)
+    if contrast is not None and contrast.difference.value != 0:
+        yield undecided(best, close[0], contrast, digits, comb(len(ranked), 2))
 
 
-def undecided(best: Row, other: Row, contrast: Contrast, digits: int) -> str:
-    """The nearest difference that is not significant, and how many more items or seeds would decide it, if real."""
+def undecided(best: Row, other: Row, contrast: Contrast, digits: int, pairs: int) -> str:
+    """The nearest difference that is not significant, and how many more items or seeds it takes to decide it.
+
+    With a power of 80 % and p-values adjusted for all pairs, as the marks of the quality table are.
+    """
     difference = contrast.difference
     pair, half = f"{best.label} and {other.label}", (difference.high - difference.low) / 2
     said = f"Undecided between {pair}: their difference is {with_interval(difference, digits)}."
     if not difference.printed().known():
         return f"{said} Two seeds say nothing of the others: a third gives an interval."
-    if difference.value == 0:
-        return said
-    times = (half / difference.value) ** 2
+    adjusted, level, power = (
+        quantile(NO_LIMIT, tail) for tail in ((1 - LEVEL) / 2 / pairs, (1 - LEVEL) / 2, 1 - POWER)
+    )
+    times = ((adjusted + power) / level * half / difference.value) ** 2
     if times > FEASIBLE:
         return f"{said} No feasible number of items or seeds would decide one this small."
     seeds = difference.training is not None and difference.training > (difference.sampling or 0)
     more = f"{max(2.0, times):.0f} times as many {'seeds' if seeds else 'test items'}"
-    return f"{said} If it is real, about {more} would decide it."
+    return f"{said} If it is real, about {more} decide it (power {POWER:.0%})."
 
 
 def of_latency(rows: Sequence[Row]) -> Iterator[str]:

@@ -66,7 +66,8 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
 def swept_settings(rows: Sequence[Row]) -> list[dict[str, float | str | bool | None]]:
     """Of each row the settings in which rows differ; None of one that the row does not have.
 
-    Numbers and truth values are such. A setting's name is the last part of its dotted one, such as `steps`, or all of it where that is ambiguous.
+    Numbers and truth values are such. A setting's name is the last part of its dotted one, such as `steps`, or all of
+    it where that is ambiguous.
     """
     flats = [flatten(row.first().config) for row in rows]
     paths = [path for path in dict.fromkeys(path for flat in flats for path in flat) if differ(path, flats)]
@@ -75,13 +76,12 @@ def swept_settings(rows: Sequence[Row]) -> list[dict[str, float | str | bool | N
     names = {path: short[path] if counts[short[path]] == 1 and short[path] not in TAKEN else path for path in paths}
     values: dict[str, Sequence[float | str | bool | None]] = {}
     for path, name in names.items():
-        known = [flat.get(path) for flat in flats]
+        known = [None if flat.get(path) == "None" else flat.get(path) for flat in flats]
         numeric = [number_of(value) for value in known]
         whole = all(value is None or number is not None for value, number in zip(known, numeric, strict=True))
-        plain = [None if value in (None, "None") else value for value in known]
-        truths = [None if value is None else value == "True" for value in plain]
-        boolean = {value for value in plain if value is not None} <= {"True", "False"}
-        values[name] = numeric if whole else truths if boolean else plain
+        truths = [None if value is None else value == "True" for value in known]
+        boolean = {value for value in known if value is not None} <= {"True", "False"}
+        values[name] = numeric if whole else truths if boolean else known
     return [{name: column[place] for name, column in values.items()} for place in range(len(rows))]
 
 

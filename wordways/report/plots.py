@@ -30,13 +30,18 @@ WHOLE = (
 )  # fmt: skip
 
 
-def save_figures(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict[str, str]:
-    """Draws all figures of one task into `folder`; returns captions by file name without extension."""
+def save_figures(
+    rows: Sequence[Row], folder: Path, columns: Columns = 2, baselines: Sequence[Row] = ()
+) -> dict[str, str]:
+    """Draws all figures of one task into `folder`; returns captions by file name without extension.
+
+    baselines: the task's trivial baselines, for figures that tell which rows surpass them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     captions, task = {}, rows[0].task
     with plt.rc_context(STYLE):
         for kind in kinds("figures"):
-            drawn = kind.figure(rows, columns)
+            drawn = kind.figure([*rows, *baselines] if getattr(kind, "BASELINES", False) else rows, columns)
             if drawn is not None:
                 name = f"{kind.__name__.rpartition('.')[2]}_{task}"
                 captions[name] = caption_of(kind.CAPTION, drawn, len(rows), getattr(kind, "MAPS", None))

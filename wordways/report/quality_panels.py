@@ -1,6 +1,6 @@
 """Figures of quality against a cost or a setting, with a panel for each column of the quality table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,8 +24,9 @@ from wordways.report.drawing import (
     plain_ticks,
     scaled,
 )  # fmt: skip
+from wordways.report.gates import gate_of
 from wordways.report.oracles import lines_of
-from wordways.report.rows import Row
+from wordways.report.rows import Row, trained
 from wordways.report.stats import Interval
 from wordways.report.style import Columns
 from wordways.report.sweeps import in_sweeps
@@ -38,14 +39,18 @@ Points = Mapping[str, tuple[Sequence[Interval], Sequence[Row]]]
 
 @dataclass(frozen=True)
 class Panel:
-    """A column of the quality table as a panel.  exact: analytic values beside the points."""
+    """A column of the quality table as a panel.
+
+    exact: analytic values beside the points.  below: points of rows below the gate of their task.
+    """
 
     heading: str
     metric: str
     unit: str
     higher_is_better: bool
     curves: Sequence[Curve]
-    exact: Sequence[tuple[float, float]]
+    exact: Sequence[tuple[float, float]] = ()
+    below: frozenset[tuple[float, float]] = frozenset()
 
 
 def any_text(record: Record, stratum: str | None) -> Interval | None:
@@ -56,7 +61,12 @@ def any_text(record: Record, stratum: str | None) -> Interval | None:
 def quality_against(
     rows: Sequence[Row], cost: Cost, label: str, scale: float, columns: Columns, front: bool = False
 ) -> Figure | None:
-    """A line for each sweep over a number, a point for each other row; front: joins the Pareto front of all."""
+    """A line for each sweep over a number, a point for each other row.
+
+    front: joins the Pareto front of the rows that pass the gate; the task's trivial baselines are among the rows then.
+    """
+    below = {row.label for row in rows if gate_of(row, rows)} if front else set[str]()
+    rows = trained(rows)
 
     def points(stratum: str | None) -> Points:
         found = {}
@@ -67,7 +77,7 @@ def quality_against(
                 found[sweep.label] = tuple(zip(*known, strict=True))
         return found
 
-    drawn = panels_of(rows, points) if len(rows) > 1 else []  # a single point answers no question
+    drawn = panels_of(rows, points, below) if len(rows) > 1 else []  # a single point answers no question
     return draw(drawn, columns, label, True, front) if drawn else None
 
 
@@ -77,17 +87,20 @@ def panel_columns(rows: Sequence[Row]) -> list[tuple[str, str, str | None]]:
     return [column for column in quality_columns(rows) if known[column[1]]["higher_is_better"] is not None]
 
 
-def panels_of(rows: Sequence[Row], points: Callable[[str | None], Points]) -> list[Panel]:
-    """The panels that are not empty."""
+def panels_of(
+    rows: Sequence[Row], points: Callable[[str | None], Points], unranked: Container[str] = ()
+) -> list[Panel]:
+    """The panels that are not empty.  unranked: labels of rows below the gate."""
     known, panels = metrics_of(rows), []
     for heading, metric, stratum in panel_columns(rows):
-        curves, exact = [], []
+        curves, exact, below = [], [], set[tuple[float, float]]()
         for label, (xs, of_rows) in points(stratum).items():
             ys = [row.over_seeds(partial(derive.quality, metric=metric, stratum=stratum)) for row in of_rows]
             both = [(x, y, row) for x, y, row in zip(xs, ys, of_rows, strict=True) if y is not None]
             if both:
                 known_xs, known_ys = tuple(x for x, *_ in both), tuple(y for _, y, _ in both)
                 curves.append(Curve(label, both[0][2].paradigm, known_xs, known_ys))
+                below |= {(x.value, y.value) for x, y, row in both if row.label in unranked}
                 exact += [
                     (x.value, line["theory"])
                     for x, _, row in both
@@ -96,7 +109,7 @@ def panels_of(rows: Sequence[Row], points: Callable[[str | None], Points]) -> li
                 ]
         if curves:
             unit, higher = known[metric]["unit"], bool(known[metric]["higher_is_better"])
-            panels.append(Panel(heading, metric, unit, higher, curves, sorted(set(exact))))
+            panels.append(Panel(heading, metric, unit, higher, curves, sorted(set(exact)), frozenset(below)))
     return panels
 
 
@@ -114,7 +127,7 @@ def draw(
     for axes, panel in zip(places, panels, strict=True):
         draw_panel(axes, panel, front)
         for curve in panel.curves:
-            draw_points(axes, curve, looks.get(curve.label))
+            draw_points(axes, curve, looks.get(curve.label), panel.below)
         xs = [x for curve in panel.curves for x, _ in curve.ends()]
         if log:  # over few seeds a bar may reach 0 and would compress the points
             axes.set_xscale("log")
@@ -135,7 +148,8 @@ def draw_panel(axes: Axes, panel: Panel, front: bool) -> None:
     for x, y in panel.exact:
         axes.plot(x, y, "D", mfc="none", mec="black", mew=0.5, ms=6, zorder=3)
     if front:
-        best = unbeaten([end for curve in panel.curves for end in curve.ends()], panel.higher_is_better)
-        axes.plot(*zip(*best, strict=True), color="black", lw=3, alpha=0.12, zorder=0, solid_capstyle="round")
+        ranked = [end for curve in panel.curves for end in curve.ends() if end not in panel.below]
+        for best in [unbeaten(ranked, panel.higher_is_better)] * bool(ranked):
+            axes.plot(*zip(*best, strict=True), color="black", lw=3, alpha=0.12, zorder=0, solid_capstyle="round")
     head(axes, panel.heading)
     cover(axes, panel.curves, panel.unit == "share")

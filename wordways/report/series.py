@@ -14,6 +14,7 @@ from wordways.report.style import Columns
 from wordways.report.sweeps import Sweep, sweeps_of
 
 ENOUGH = 3  # values from which on a sweep has a figure
+FEW = 8  # values up to which each has a tick, where there is room
 WIDE = 8  # ratio of the largest to the smallest value from which the axis is logarithmic
 
 
@@ -30,7 +31,15 @@ def quality_over_sweep(setting: str, sweeps: Sequence[Sweep], columns: Columns) 
     points: Points = {one.name: ([without_interval(x, 1) for x in one.values], one.rows) for one in sweeps}
     values = [value for one in sweeps for value in one.values]
     panels = panels_of([row for one in sweeps for row in one.rows], lambda _: points)
-    return draw(panels, columns, axis(setting), is_wide(values)) if panels else None
+    if not panels:
+        return None
+    ticks = sorted(set(values))
+
+    def finish(axes: Axes, *_: object) -> None:
+        if len(ticks) <= FEW:
+            axes.set_xticks(ticks)
+
+    return draw(panels, columns, axis(setting), is_wide(values), finish=finish)
 
 
 def quality_over_tasks(setting: str, at: Mapping[float, Sequence[Row]], columns: Columns) -> tuple[Figure, bool]:

@@ -17,6 +17,8 @@ from wordways.run.text import Text
 from wordways.run.train import TrainSettings
 from wordways.settings import build
 
+SEEDS = 2**63  # more than the generators tell apart
+THREADS = 1024  # more than a machine has; thread pools fail at some ten thousand, each in its own way
 TRAINING = 3  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
 
 
@@ -34,10 +36,10 @@ class RunSettings:
     progress: bool
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: must be at least 0")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads={self.threads}: must be at least 1")
+        if not 0 <= self.seed < SEEDS:
+            raise ValueError(f"seed={self.seed}: must be at least 0 and below {SEEDS}")
+        if self.threads is not None and not 1 <= self.threads <= THREADS:
+            raise ValueError(f"threads={self.threads}: must be at least 1 and at most {THREADS}")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device=cuda: this machine has none; use cpu or auto")
 

@@ -41,7 +41,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
             for paradigm, found in by_paradigm.items()
         ]
         if curves:
-            panels.append(Panel(name, name, "share" if name == "sequence error" else "", False, curves, []))
+            panels.append(Panel(name, name, "share" if name == "sequence error" else "", False, curves))
     return draw(panels, columns, "forward passes per text", True) if panels else None
 
 

@@ -14,4 +14,8 @@ CAPTION = "Quality against the forward passes that a text takes. Bars: 95 % inte
 
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
+    """None where all take the same number."""
+    counts = {found.value for row in rows if (found := row.over_seeds(derive.calls)) is not None}
+    if len(counts) < 2:
+        return None
     return quality_against(rows, derive.calls, "forward passes per text", 1, columns)
