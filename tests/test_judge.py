@@ -228,7 +228,9 @@ def test_wrong_settings_of_a_judge_are_named(tmp_path: Path) -> None:
     known = "backbone, paradigm, seed, task"
     with pytest.raises(SettingError, match=rf"^measure\.judge\.steps=3: no such setting; a judge has {known}$"):
         real(tmp_path, "continuation", "+measure.judge.steps=3")
-    with pytest.raises(SettingError, match=r"^measure\.judge\.seed=-1: must be at least 0$"):
+    with pytest.raises(
+        SettingError, match=r"^measure\.judge\.seed=-1: must be at least 0 and below 9223372036854775808$"
+    ):
         real(tmp_path, "continuation", "measure.judge.seed=-1")
     with pytest.raises(SettingError, match=r"^measure\.judge\.seed=one: "):
         real(tmp_path, "continuation", "measure.judge.seed=one")

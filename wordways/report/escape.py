@@ -32,16 +32,9 @@ def in_markdown(text: str) -> str:
     return re.sub(r"([\\|*`]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
 
 
-def in_latex(text: str, breaks: str = "") -> str:
-    """The text as pdflatex prints it without packages: specials escaped, unsupported letters as code points.
-
-    breaks: characters after which a line may break.
-    """
-    escaped = (
-        (LATEX.get(c) or (c if known(c) else named(c))) + (r"\allowbreak{}" if c in breaks else "")
-        for c in one_line(text)
-    )
-    return "".join(escaped)
+def in_latex(text: str) -> str:
+    """The text as pdflatex prints it without packages: specials escaped, unsupported letters as code points."""
+    return "".join(LATEX.get(c) or (c if known(c) else named(c)) for c in one_line(text))
 
 
 def known(letter: str) -> bool:

@@ -73,6 +73,8 @@ class Table:
     def latex(self) -> str:
         """A booktabs table of at most the line's width, everything in it escaped; transposed where it is wide.
 
+        A table of many columns and lines spans both columns of a page that has two.
+
         The caption is one sentence. How to read the numbers stands below the table, what determined them in comments.
         """
         if len(self.frame.columns) - 1 > WIDE >= len(self.frame):
@@ -82,12 +84,13 @@ class Table:
             for number, row in enumerate(self.frame.to_numpy())
         ]
         heading, *body = [" & ".join(row) + r" \\" for row in [[in_head(str(c)) for c in self.frame.columns], *lines]]
+        kind = "table*" if len(self.frame.columns) > WIDE else "table"
         comments = [f"% {one_line(text)}" for text in (self.details, *self.signature.splitlines()) if text]
         return "\n".join(
             [
                 "% needs the packages booktabs and graphicx",
                 *comments,
-                r"\begin{table}",
+                rf"\begin{{{kind}}}",
                 r"\centering",
                 rf"\caption{{{in_latex(self.title)}.}}",
                 rf"\label{{tab:{in_label(self.name)}}}",
@@ -101,7 +104,7 @@ class Table:
                 r"\bottomrule",
                 r"\end{tabular}}",
                 *([rf"\par\smallskip{{\footnotesize {in_latex(self.note)}\par}}"] if self.note else []),
-                r"\end{table}",
+                rf"\end{{{kind}}}",
                 "",
             ]
         )
