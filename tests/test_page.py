@@ -30,7 +30,7 @@ from wordways.report.escape import in_markdown
 from wordways.report.in_short import in_short
 from wordways.report.oracles import oracle_lines
 from wordways.report.page.build import HERE, SCRIPTS, page_of, script_text
-from wordways.report.page.configurations import Settings
+from wordways.report.page.configurations import SHOWN, Settings
 from wordways.report.rows import rows_of
 from wordways.report.table import NOTE
 from wordways.report.tables.likelihood import table as likelihood_table
@@ -478,6 +478,11 @@ def test_two_thousand_runs_still_fit(results: Path) -> None:
     html = page_of("many", rows, [in_short(rows)], tables, (oracle_table(lines), lines), [], [])
     assert len(html.encode()) < 3_000_000
     assert html.count('"label":') > 2000
+
+
+def test_the_page_reads_the_measures_that_it_is_given() -> None:
+    """The page stays small: what no chart and no table shows is not in it."""
+    assert set(re.findall(r"\.m\.(\w+)", script_text())) == set(SHOWN)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=5))

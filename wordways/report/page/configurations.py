@@ -14,6 +14,7 @@ from wordways.report.rows import Row
 from wordways.report.tables.speed import signs_of
 
 THROUGHPUT = "tokens_per_second_at_"
+SHOWN = ("end_to_end", "time_to_first_token", "calls", "tokens_per_pass", "positions_per_token")  # by charts and table
 
 
 class Settings:
@@ -83,7 +84,7 @@ def row_entry(
         "q": quality_of(row, columns),
         "marks": {},
         "overall": numbers(row.over_seeds(partial(derive.quality, metric=metric))),
-        "m": {name: dense(found) for name, found in known.items() if not name.startswith("tokens_per_second")},
+        "m": {name: dense(known[name]) for name in SHOWN if name in known},
         "perToken": measures.get("latency_per_token"),
         "rates": {name.removeprefix(THROUGHPUT): found for name, found in known.items() if name.startswith(THROUGHPUT)},
         "lengths": [[n, *(numbers(i, 1e3) or [])] for n, i in sorted(derive.latency_by_length(first).items())],
