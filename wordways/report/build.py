@@ -1,23 +1,21 @@
 """Builds tables, figures and the page of a report from records alone: deterministic and without torch."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from wordways.record import Record, canonical, read_records, write_atomically
 from wordways.report.answers import oracle_table
 from wordways.report.baselines import baseline_rows
 from wordways.report.card import model_index
-from wordways.report.choose import only_metrics
+from wordways.report.choose import only_metrics, tables_of
 from wordways.report.equivalence import equivalence_lines
 from wordways.report.escape import in_markdown, one_line
 from wordways.report.folder import rebuilt
 from wordways.report.in_short import Short, in_short
-from wordways.report.kinds import kinds
 from wordways.report.numbers import data_frame
 from wordways.report.oracles import oracle_lines, strangers
 from wordways.report.page.build import page_of
@@ -54,18 +52,16 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     compared = [*rows, *chain.from_iterable(baselines.values())]
     for task, of_task in groupby(rows, key=lambda row: row.task):
         group = list(of_task)
-        made = [kind.table([*group, *beside(kind, baselines.get(task, []))]) for kind in kinds("tables")]
-        tables = [replace(table, signature=signature(group)) for table in made if table is not None]
-        by_task[task] = tables
-        found.append(in_short([*group, *baselines.get(task, [])]))
+        trivial = baselines.get(task, [])
+        by_task[task] = tables = list(tables_of(group, trivial).values())
+        found.append(in_short([*group, *trivial]))
         shown += [*(table.plain() for table in tables[:2]), *map(one_line, found[-1].sentences), ""]
         page += said(found[-1])
         for table in tables:
             table.save(folder)
             page.append(table.markdown())
-        figures = save_figures(group, folder, columns, baselines.get(task, []))
-        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in figures.items()]
-    page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_series(rows, folder, columns).items()]
+        page += pictures(save_figures(group, folder, columns, trivial))
+    page += pictures(save_series(rows, folder, columns))
     if rows:
         numbers = data_frame(rows)
         write_atomically(folder / "data.csv", numbers.to_csv(index=False))
@@ -77,7 +73,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
         oracles = (table, lines)
         table.save(folder)
         page.append(f"{table.note} [Line by line](oracles.md).\n")
-        page += [f"![{text}]({name}.png)\n\n{text}\n" for name, text in save_theory(lines, folder, columns).items()]
+        page += pictures(save_theory(lines, folder, columns))
         shown.append(table.note)
         for kept, checks in (("oracles", lines), ("equivalence", harness)):
             write_atomically(folder / f"{kept}.jsonl", "".join(canonical(line) + "\n" for line in checks))
@@ -104,9 +100,9 @@ def said(short: Short) -> list[str]:
     return [f"## {in_markdown(short.title)}", "", *lines, "", in_markdown(short.setting), ""]
 
 
-def beside(kind: ModuleType, baselines: Sequence[Row]) -> Sequence[Row]:
-    """The trivial baselines, for tables that compare quality and say so; nothing else of them is measured."""
-    return baselines if getattr(kind, "BASELINES", False) else []
+def pictures(captions: Mapping[str, str]) -> list[str]:
+    """Figures in Markdown, by file name without extension."""
+    return [f"![{text}]({name}.png)\n\n{text}\n" for name, text in captions.items()]
 
 
 def missing_lines(records: Sequence[Record]) -> list[str]:

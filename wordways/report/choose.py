@@ -7,7 +7,7 @@ from typing import Literal
 
 from wordways.labels import spoken
 from wordways.record import Record
-from wordways.report.kinds import kinds
+from wordways.report.kinds import kinds, rows_for
 from wordways.report.rows import Row
 from wordways.report.signature import signature
 from wordways.report.table import Table
@@ -61,7 +61,7 @@ def tables_of(rows: Sequence[Row], baselines: Sequence[Row]) -> dict[str, Table]
     """Every table of a task by its name."""
     found = {}
     for kind in kinds("tables"):
-        table = kind.table([*rows, *baselines] if getattr(kind, "BASELINES", False) else rows)
+        table = kind.table(rows_for(kind, rows, baselines))
         if table is not None:
             found[kind.__name__.rpartition(".")[2]] = replace(table, signature=signature(rows))
     return found

@@ -9,7 +9,7 @@ from wordways.record import Record
 from wordways.report import derive
 from wordways.report.columns import digits_of, metrics_of
 from wordways.report.contrasts import Contrast, contrast_of
-from wordways.report.gates import gate_of
+from wordways.report.gates import gate_of, headline
 from wordways.report.machines import device_of
 from wordways.report.marks import marks_of
 from wordways.report.oracles import lines_of
@@ -34,32 +34,33 @@ class Short:
     setting: str
 
 
+Ranked = Sequence[tuple[Row, Interval]]
+"""Rows that pass the gate, with the headline metric over all strata, best first."""
+
+
 def in_short(rows: Sequence[Row]) -> Short:
     """rows: of one task, its trivial baselines included."""
-    own = trained(rows)
-    found = [*of_quality(rows), *of_latency(own), *of_front(rows), *of_gate(rows), *of_theory(own), *of_seeds(own)]
-    return Short(own[0].task, own[0].title, found, setting(own))
+    own, below = trained(rows), [row.label for row in rows if gate_of(row, rows)]
+    ranked = ranking([row for row in own if row.label not in below])
+    found = [*of_quality(rows, ranked), *of_latency(own), *of_front(ranked), *of_gate(own, below)]
+    return Short(own[0].task, own[0].title, [*found, *of_theory(own), *of_seeds(own)], setting(own))
 
 
-def headline(row: Row) -> str:
-    return next(iter(metrics_of([row])))
-
-
-def qualities(rows: Sequence[Row]) -> list[tuple[Row, Interval]]:
-    """The headline metric over all strata, of rows that pass the gate, best first; empty without a better direction."""
-    metric = headline(rows[0])
-    higher = metrics_of(rows)[metric]["higher_is_better"]
+def ranking(rows: Sequence[Row]) -> Ranked:
+    """Empty where the headline metric has no better direction."""
+    if not rows or not headline(rows[0])[1]:
+        return []
+    metric, sign = headline(rows[0])
     value = partial(derive.quality, metric=metric, stratum=None)
-    passed = [row for row in trained(rows) if not gate_of(row, rows)]
-    found = [(row, interval) for row in passed if (interval := row.over_seeds(value)) is not None]
-    return [] if higher is None else sorted(found, key=lambda pair: pair[1].value, reverse=bool(higher))
+    found = [(row, interval) for row in rows if (interval := row.over_seeds(value)) is not None]
+    return sorted(found, key=lambda pair: -sign * pair[1].value)
 
 
-def of_quality(rows: Sequence[Row]) -> Iterator[str]:
+def of_quality(rows: Sequence[Row], ranked: Ranked) -> Iterator[str]:
     """Which configuration is best, from which others it does not differ, and what would tell the nearest apart."""
-    ranked, metric = qualities(rows), headline(rows[0])
     if not ranked:
         return
+    metric, _ = headline(rows[0])
     (best, value), digits = ranked[0], digits_of(metrics_of(rows)[metric])
     if len(ranked) == 1:
         yield f"{best.label} has {metric} {with_interval(value, digits)}."
@@ -103,7 +104,7 @@ def of_latency(rows: Sequence[Row]) -> Iterator[str]:
     if len(timed) < 2:
         return
     (fast, least), (slow, most) = (extreme(timed, key=lambda one: one[1].value) for extreme in (min, max))
-    metric = headline(fast)
+    metric, _ = headline(fast)
     quality = fast.over_seeds(partial(derive.quality, metric=metric, stratum=None))
     with_quality = f", at {metric} {with_interval(quality, digits_of(metrics_of(rows)[metric]))}" if quality else ""
     yield (
@@ -112,8 +113,7 @@ def of_latency(rows: Sequence[Row]) -> Iterator[str]:
     )
 
 
-def of_front(rows: Sequence[Row]) -> Iterator[str]:
-    ranked, metric = qualities(rows), headline(rows[0])
+def of_front(ranked: Ranked) -> Iterator[str]:
     timed = [
         (row, (time.value, quality.value))
         for row, quality in ranked
@@ -121,17 +121,17 @@ def of_front(rows: Sequence[Row]) -> Iterator[str]:
     ]
     if len(timed) < 2:
         return
-    front = unbeaten([point for _, point in timed], bool(metrics_of(rows)[metric]["higher_is_better"]))
+    metric, sign = headline(timed[0][0])
+    front = unbeaten([point for _, point in timed], sign > 0)
     on_it = [row.label for point in front for row, other in timed if other == point]
     yield f"On the Pareto front of {metric} and latency are {len(on_it)} of {len(timed)}: {listed(on_it)}."
 
 
-def of_gate(rows: Sequence[Row]) -> Iterator[str]:
-    below = [row.label for row in rows if gate_of(row, rows)]
-    if below and len(below) == len(trained(rows)):
+def of_gate(rows: Sequence[Row], below: Sequence[str]) -> Iterator[str]:
+    if below and len(below) == len(rows):
         yield f"None of {len(below)} configurations is trained far enough to be ranked (the gate of the task)."
     elif below:
-        yield f"Not trained far enough to be ranked: {len(below)} of {len(trained(rows))}, {listed(below)}."
+        yield f"Not trained far enough to be ranked: {len(below)} of {len(rows)}, {listed(below)}."
 
 
 def of_theory(rows: Sequence[Row]) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Discovers table and figure kinds: a new file in tables/ or figures/ is a new kind."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+
+from wordways.report.rows import Row
 
 
 @lru_cache(maxsize=4)
@@ -12,3 +15,8 @@ def kinds(package: str) -> list[ModuleType]:
     home = Path(__file__).parent / package
     names = sorted(path.stem for path in home.glob("*.py") if path.stem != "__init__")
     return sorted((import_module(f"wordways.report.{package}.{name}") for name in names), key=lambda one: one.ORDER)
+
+
+def rows_for(kind: ModuleType, rows: Sequence[Row], baselines: Sequence[Row]) -> Sequence[Row]:
+    """The rows of a task, with its trivial baselines for kinds that declare `BASELINES`; nothing else needs them."""
+    return [*rows, *baselines] if getattr(kind, "BASELINES", False) else rows

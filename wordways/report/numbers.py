@@ -6,11 +6,11 @@ from functools import partial
 
 import pandas as pd
 
-from wordways.labels import differ, flatten
+from wordways.labels import flatten
 from wordways.report import derive, likelihoods
 from wordways.report.columns import data_measures
 from wordways.report.oracles import lines_of
-from wordways.report.rows import Row
+from wordways.report.rows import Row, telling_settings
 from wordways.report.signature import signature
 from wordways.report.stats import Interval
 from wordways.report.sweeps import number_of
@@ -70,7 +70,7 @@ def swept_settings(rows: Sequence[Row]) -> list[dict[str, float | str | bool | N
     it where that is ambiguous.
     """
     flats = [flatten(row.first().config) for row in rows]
-    paths = [path for path in dict.fromkeys(path for flat in flats for path in flat) if differ(path, flats)]
+    paths = telling_settings(flats)
     short = {path: last_part(path) for path in paths}
     counts = Counter(short.values())
     names = {path: short[path] if counts[short[path]] == 1 and short[path] not in TAKEN else path for path in paths}

@@ -14,7 +14,7 @@ from PIL import Image
 from wordways.labels import axis, file_name, spoken
 from wordways.report import theory_figure
 from wordways.report.drawing import NAMED
-from wordways.report.kinds import kinds
+from wordways.report.kinds import kinds, rows_for
 from wordways.report.rows import Row, series_of
 from wordways.report.series import quality_over_sweep, quality_over_tasks, settings_of
 from wordways.report.style import GREY, STYLE, UNDATED, Columns
@@ -25,9 +25,7 @@ SOME = (
 )
 SWEEP = "{title}: quality against {axis}; a line joins what differs in nothing else. Bars: 95 % intervals"
 EXACT = "; diamonds: analytic values."
-WHOLE = (
-    " Dashed: probability that training masks a whole answer, the masking rate to the power of its tokens."
-)  # fmt: skip
+WHOLE = " Dashed: probability that training masks a whole answer, the masking rate to the power of its tokens."
 
 
 def save_figures(
@@ -41,7 +39,7 @@ def save_figures(
     captions, task = {}, rows[0].task
     with plt.rc_context(STYLE):
         for kind in kinds("figures"):
-            drawn = kind.figure([*rows, *baselines] if getattr(kind, "BASELINES", False) else rows, columns)
+            drawn = kind.figure(rows_for(kind, rows, baselines), columns)
             if drawn is not None:
                 name = f"{kind.__name__.rpartition('.')[2]}_{task}"
                 captions[name] = caption_of(kind.CAPTION, drawn, len(rows), getattr(kind, "MAPS", None))

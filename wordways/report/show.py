@@ -33,10 +33,10 @@ def with_interval(interval: Interval, digits: int) -> str:
     shown, interval = fixed(interval.value, digits), interval.printed()
     if not interval.known():
         return shown
-    below, above = interval.value - interval.low, interval.high - interval.value
-    if abs(above - below) > max(10.0**-digits, (above + below) / SYMMETRIC):
+    half = symmetric(interval.value, interval.low, interval.high, digits)
+    if half is None:
         return f"{shown} ({interval.low:.{digits}f}–{interval.high:.{digits}f})"
-    return f"{shown} ±{(above + below) / 2:.{digits}f}"
+    return f"{shown} ±{half:.{digits}f}"
 
 
 def measured(interval: Interval, scale: float) -> str:
@@ -46,8 +46,13 @@ def measured(interval: Interval, scale: float) -> str:
     if not interval.known() or high - low <= EXACT * abs(value):
         return significant(value)
     digits = max(0, 2 - floor(log10(abs(value)))) if value else 3
-    shown, below, above = f"{value:,.{digits}f}", value - low, high - value
-    if abs(above - below) > max(10.0**-digits, (above + below) / SYMMETRIC):
+    shown, half = f"{value:,.{digits}f}", symmetric(value, low, high, digits)
+    if half is None:
         return f"{shown} ({significant(low)}–{significant(high)})"
-    half = (above + below) / 2
     return f"{shown} ±{half:,.{digits}f}" if half >= 0.5 * 10.0**-digits else f"{shown} ±{half:.1g}"
+
+
+def symmetric(value: float, low: float, high: float, digits: int) -> float | None:
+    """Half of an interval that is symmetric in the digits that are printed; None of another."""
+    below, above = value - low, high - value
+    return None if abs(above - below) > max(10.0**-digits, (above + below) / SYMMETRIC) else (above + below) / 2

@@ -30,13 +30,13 @@ def figure(lines: Sequence[Line], columns: Columns) -> Figure | None:
     found = list(curves(lines))
     if not found:
         return None
-    drawn, axes = line_panel(found, columns, True)
+    drawn, axes, looks = line_panel(found, columns, True)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("parameters (millions)")
     axes.set_ylabel("share of the machine's limit")
     plain_ticks(axes)
-    name_lines(drawn, axes, found, columns, True)
+    name_lines(drawn, axes, found, looks, columns)
     return drawn
 
 

@@ -27,10 +27,10 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     ]
     if not curves:
         return None
-    figure, axes = line_panel(curves, columns)
+    figure, axes, looks = line_panel(curves, columns)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel("tokens committed")
     axes.set_ylabel("excess accumulated error")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    name_lines(figure, axes, curves, columns)
+    name_lines(figure, axes, curves, looks, columns)
     return figure

@@ -26,12 +26,12 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     ]
     if not curves:
         return None
-    figure, axes = line_panel(curves, columns)
+    figure, axes, looks = line_panel(curves, columns)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sorted({x for curve in curves for x, _ in curve.ends()}))
     axes.set_xlabel("length (tokens)")
     axes.set_ylabel("end-to-end latency (ms)")
     plain_ticks(axes)
-    name_lines(figure, axes, curves, columns)
+    name_lines(figure, axes, curves, looks, columns)
     return figure

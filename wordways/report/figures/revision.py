@@ -37,7 +37,7 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
             curves.append(Curve(sweep.name, sweep.paradigm, *zip(*known, strict=True)))
     if not curves:
         return None
-    figure, axes = line_panel(curves, columns, True)
+    figure, axes, looks = line_panel(curves, columns, True)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted({x for curve in curves for x, _ in curve.ends()}))
@@ -48,5 +48,5 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("net gain (share of words)")
-    name_lines(figure, axes, curves, columns, True)
+    name_lines(figure, axes, curves, looks, columns)
     return figure

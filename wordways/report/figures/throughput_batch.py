@@ -26,12 +26,12 @@ def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
             curves.append(curve_at(row.label, row.paradigm, list(known), list(known.values())))
     if not curves:
         return None
-    figure, axes = line_panel(curves, columns, True)
+    figure, axes, looks = line_panel(curves, columns, True)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(batches)
     axes.set_xlabel("batch size")
     axes.set_ylabel("throughput (tokens/s)")
     plain_ticks(axes)
-    name_lines(figure, axes, curves, columns, True)
+    name_lines(figure, axes, curves, looks, columns)
     return figure

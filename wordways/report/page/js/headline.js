@@ -37,19 +37,20 @@ function speedCell(found, sign) {
 }
 // as the tables print it: half of a symmetric interval in the value's decimals, or the ends of another
 function span([value, low, high], digits) {
-  const below = value - low, above = high - value, half = (above + below) / 2;
-  if (Math.abs(above - below) > Math.max(10 ** -digits, (above + below) / 10)) return ` (${round(low)}–${round(high)})`;
+  const half = symmetric(value, low, high, digits);
+  if (half === null) return ` (${round(low)}–${round(high)})`;
   const plain = half >= 1000 ? round(half) : half.toFixed(digits);
   return ` ±${half >= 0.5 * 10 ** -digits ? plain : Number(half.toPrecision(1))}`;
 }
-// half of a symmetric interval, the ends of another, nothing where there is none
+// the same of a score, whose ends have the value's decimals; nothing where there is no interval
 function uncertainty(value, low, high, digits) {
   if (low === high) return "";
+  const half = symmetric(value, low, high, digits);
+  return half === null ? ` (${low.toFixed(digits)}–${high.toFixed(digits)})` : ` ±${half.toFixed(digits)}`;
+}
+function symmetric(value, low, high, digits) {
   const below = value - low, above = high - value;
-  if (Math.abs(above - below) <= Math.max(10 ** -digits, (above + below) / 10)) {
-    return ` ±${((above + below) / 2).toFixed(digits)}`;
-  }
-  return ` (${low.toFixed(digits)}–${high.toFixed(digits)})`;
+  return Math.abs(above - below) > Math.max(10 ** -digits, (above + below) / 10) ? null : (above + below) / 2;
 }
 function qualityCell(row, column) {
   const found = qualityOf(row, column.name);
