@@ -19,7 +19,7 @@ from conftest import CONF, PRESETS, ROOT, SMALL, cell
 
 from wordways.__main__ import main
 from wordways.command import interruptible
-from wordways.compose import one_line
+from wordways.compose import compose_cells, one_line
 from wordways.record import read_records
 from wordways.settings import SettingError
 
@@ -68,7 +68,7 @@ def test_a_small_comparison_ends_with_its_report_and_a_second_run_does_nothing(t
     assert len(stamps) > 2, "and the trivial baselines"
     again = here(*SMALL, TWO)
     assert again.returncode == 0
-    assert again.stdout.splitlines()[2:] == first.stdout.splitlines()[2:]
+    assert again.stdout.splitlines() == first.stdout.splitlines()[2:], "without the two runs' own lines"
     assert {path: path.stat().st_mtime_ns for path in (results / "cells").iterdir()} == stamps
     (entry,) = yaml.safe_load((results / "config.yaml").read_text())
     assert shlex.split(entry["command"])[0] == "wordways"
@@ -109,8 +109,12 @@ def test_two_cells_at_a_time_leave_what_one_at_a_time_leaves(tmp_path: Path, her
 def test_a_failed_cell_is_kept_with_its_reason_and_the_others_go_on(tmp_path: Path, here) -> None:
     done = here(*SMALL, "paradigm=parallel", "train.lr=1e30,1e-3")
     assert done.returncode == 1
-    assert not done.stderr
+    said, again = done.stderr.splitlines()
+    assert said == "wordways: 1 of 2 runs failed; to run them again:"
+    (rerun,) = compose_cells(shlex.split(again)[1:])
     records = [r for r in read_records(tmp_path / "results" / "list_operations")[0] if not r.is_baseline]
+    assert rerun.id == next(r.cell for r in records if r.status == "failed")
+    assert rerun.run.overwrite == "failed"
     (failed,) = [r for r in records if r.status == "failed"]
     assert failed.reason.startswith("Traceback")
     assert "failed: parallel, seed 0: FloatingPointError: training diverged by step 2: lower train.lr" in done.stdout

@@ -7,22 +7,31 @@ from pathlib import Path
 
 import hydra
 import yaml
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from wordways import CONF
 from wordways.command import interruptible
-from wordways.compose import BASIC_SWEEPER, cell_of, compose_cells
-from wordways.record import valid_record, write_atomically
+from wordways.compose import asked_by, cell_of
+from wordways.launch import complete, line_of, run_all
+from wordways.record import write_atomically
 from wordways.run.cell import Cell
 from wordways.run.check import judged_by_itself
 from wordways.run.estimate import announcement
-from wordways.run.execute import kept, run_cell, score_cell
+from wordways.run.execute import run_cell
 from wordways.run.memory import keep_freed_memory
-from wordways.run.session import awaits_timing, time_cells
+from wordways.run.standing import awaits_timing, is_kept, standing
 from wordways.settings import SettingError
 
-PLACES = ("results", "checkpoints", "task.data", "overwrite", "progress", "threads")  # do not change numbers
+PLACES = (
+    "results",
+    "checkpoints",
+    "task.data",
+    "overwrite",
+    "progress",
+    "threads",
+    "limits.seconds",
+    "limits.bytes",
+)  # do not change numbers
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
@@ -34,18 +43,18 @@ def main() -> None:
     cells: list[Cell] = []
 
     def state() -> str:
-        done = sum(valid_record(Path(cell.run.results), *cell.names) is not None for cell in cells)
         left = sum(map(awaits_timing, cells))
         untimed = f", {left} of them not timed yet" if left else ""
+        done = sum(standing(cell) is not None for cell in cells)
         return f"{done} of {len(cells)} runs are finished and kept{untimed}" if cells else "nothing was started"
 
     with interruptible("wordways", state):
         try:
-            cells += compose_cells([argument for argument in arguments if not argument.startswith("-")])
+            asked = asked_by([argument for argument in arguments if not argument.startswith("-")])
+            cells += asked.cells
             for cell in cells:
-                if (reason := judged_by_itself(cell)) and kept(cell) is None:
+                if (reason := judged_by_itself(cell)) and not is_kept(cell):
                     raise SettingError(reason)
-            results = Path(cells[0].run.results)
             for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
                 check_writable(Path(folder))
             for folder in {cell.run.results for cell in cells}:
@@ -55,23 +64,20 @@ def main() -> None:
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         keep_freed_memory()
-        job()
-        time_cells(cells)
-        finish(cells, results)
+        if asked.known:
+            timing = run_all(cells, asked.config)
+        else:
+            timing = True
+            job()
+        print(*complete(cells, timing), sep="\n")
+        sys.exit(1 if tell_failures(cells) else 0)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
 def job(config: DictConfig) -> None:
-    """One run of the sweep, in whichever process hydra's launcher starts it; all are timed together afterwards.
-
-    Where another sweeper chooses runs as it goes, they are not known beforehand, and each is timed by itself.
-    """
+    """A run that another sweeper than hydra's basic one chose as it went; it is timed by itself."""
     cell = cell_of(config)
-    known = HydraConfig.get().sweeper._target_ == BASIC_SWEEPER
-    record = score_cell(cell) if known else run_cell(cell)
-    seconds = sum(record.provenance.get("seconds", {}).values())
-    reason = record.reason.strip().splitlines()[-1:] or [f"{seconds:.0f} s"]
-    print(f"{cell.preset:28} seed {cell.run.seed}  {record.status:8} {reason[0]}", flush=True)
+    print(line_of(cell, run_cell(cell)), flush=True)
 
 
 def check_writable(folder: Path) -> None:
@@ -111,19 +117,15 @@ def refuse(error: SettingError) -> int:
     return 2
 
 
-def finish(cells: list[Cell], results: Path) -> None:
-    from wordways.report.build import write_report
-    from wordways.run.baselines import add_baselines
-
-    add_baselines(cells)
-    for folder in sorted({Path(cell.run.results) for cell in cells}):
-        print(write_report(folder))
-    failed = [
-        cell
-        for cell in cells
-        if (record := valid_record(Path(cell.run.results), *cell.names)) and record.status == "failed"
-    ]
-    sys.exit(1 if failed else 0)
+def tell_failures(cells: list[Cell]) -> int:
+    """Says which runs failed and how each is run again; returns how many."""
+    failed = [cell for cell in cells if (found := standing(cell)) and found.status == "failed"]
+    if failed:
+        print(f"wordways: {len(failed)} of {len(cells)} runs failed; to run them again:", file=sys.stderr)
+    for cell in failed:
+        again = [override for override in cell.overrides if not override.startswith("overwrite=")]
+        print(f"  {shlex.join(['wordways', *again, 'overwrite=failed'])}", file=sys.stderr)
+    return len(failed)
 
 
 if __name__ == "__main__":

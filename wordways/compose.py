@@ -3,19 +3,21 @@
 import difflib
 import re
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wordways import CONF
+from wordways.composition import Composition, composition, of_hydra
 from wordways.labels import phrase, spoken, titled
 from wordways.names import kind
 from wordways.run.cell import Cell
@@ -26,8 +28,22 @@ BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 NEAREST = 3  # names that a message offers in place of an unknown one
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for: checked cells, and hydra's own configuration. known: whether these are all cells."""
+
+    cells: list[Cell]
+    config: DictConfig
+    known: bool
+
+
 def compose_cells(arguments: list[str]) -> list[Cell]:
     """Every cell that the command asks for, checked. Raises SettingError with one line where any of them cannot run."""
+    return asked_by(arguments).cells
+
+
+def asked_by(arguments: list[str]) -> Asked:
+    """Raises SettingError with one line where any cell cannot run."""
     with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
         try:
             parser = OverridesParser.create()
@@ -35,18 +51,23 @@ def compose_cells(arguments: list[str]) -> list[Cell]:
             for override in parsed:
                 check_choice(override.key_or_group, override)
             fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
-            sweeper = sweeper_of(fixed)
-            if sweeper._target_ != BASIC_SWEEPER:
+            config = config_of(fixed)
+            sweeper = config.hydra.sweeper
+            known = sweeper._target_ == BASIC_SWEEPER
+            if not known:
                 jobs = [fixed]  # another sweeper decides as it goes; what stays fixed can be checked
             else:
                 axes = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
                 jobs = BasicSweeper.split_arguments(parser.parse_overrides([*axes, *arguments]), None)[0]
         except (HydraException, OmegaConfBaseException) as error:
             raise SettingError(one_line(error, arguments)) from None
-        cells = []
-        for overrides in jobs:
-            cells.append(composed(list(overrides), swept=len(jobs) > 1))
-    return cells
+        return Asked([composed(list(overrides), swept=len(jobs) > 1) for overrides in jobs], config, known)
+
+
+def cells_of(jobs: Sequence[Sequence[str]]) -> list[Cell]:
+    """The cell of each of these lists of overrides. Raises SettingError with one line."""
+    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+        return [composed(list(overrides)) for overrides in jobs]
 
 
 def cell_of_overrides(overrides: list[str]) -> Cell:
@@ -58,42 +79,50 @@ def cell_of_overrides(overrides: list[str]) -> Cell:
 def composed(overrides: list[str], swept: bool = False) -> Cell:
     """The cell of these overrides, where hydra is initialised. Raises SettingError with one line."""
     try:
-        config = compose("config", overrides, return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        return cell_of(config)
+        return checked(composition(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise SettingError(one_line(error, overrides, swept)) from None
 
 
-def sweeper_of(fixed: list[str]) -> Any:
-    """The sweeper that the command asks for; a setting of one paradigm alone is left to the cells of the sweep."""
+def config_of(fixed: list[str]) -> DictConfig:
+    """The configuration before the sweep; a setting of one paradigm alone is left to the cells of the sweep."""
     try:
-        return compose("config", fixed, return_hydra_config=True).hydra.sweeper
+        return compose("config", fixed, return_hydra_config=True)
     except HydraException:
         rest = [override for override in fixed if not override.lstrip("+~").startswith("paradigm.")]
-        return compose("config", rest, return_hydra_config=True).hydra.sweeper
+        return compose("config", rest, return_hydra_config=True)
 
 
 def cell_of(config: DictConfig) -> Cell:
-    choices = HydraConfig.get().runtime.choices
-    names = [str(name) for name in config if name != "hydra"]
-    plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, names), resolve=True)
+    """The cell of a configuration that hydra has composed. Raises SettingError with one line."""
+    return checked(of_hydra(config))
+
+
+def checked(found: Composition) -> Cell:
+    plain = dict(found.plain)
     if isinstance(plain["paradigm"], dict) and (title := plain["paradigm"].get("title")):
-        plain["paradigm"]["title"] = titled(title, changed_settings(config))
-    return check_cell(plain, choices["paradigm"], str(choices["experiment"]))
+        plain["paradigm"] = plain["paradigm"] | {"title": titled(title, changed_settings(found))}
+    cell = check_cell(plain, found.choices["paradigm"], str(found.choices["experiment"]))
+    return replace(cell, overrides=tuple(found.overrides))
 
 
-def changed_settings(config: DictConfig) -> list[str]:
+def changed_settings(found: Composition) -> list[str]:
     """What the command changed of the preset, in words; settings that the title shows by itself are left out."""
-    raw: Any = OmegaConf.to_container(config.paradigm, resolve=False)
-    shown = re.findall(r"\$\{\.([\w.]+)\}", str(raw["title"]))
-    found = {}
-    for override in HydraConfig.get().overrides.task:
-        name, _, _ = override.lstrip("+").partition("=")
+    shown = re.findall(r"\$\{\.([\w.]+)\}", found.raw_title)
+    values: dict[str, Any] = {}
+    for override in found.overrides:
+        name, _, _ = override.lstrip("+~").partition("=")
         path = name.removeprefix("paradigm.")
         if name.startswith("paradigm.") and path not in ("title", *shown):
-            found[path] = OmegaConf.select(config.paradigm, path)
-    return [phrase(path, str(value)) for path, value in found.items() if not isinstance(value, DictConfig)]
+            values[path] = value_at(found.plain["paradigm"], path)
+    return [phrase(path, str(value)) for path, value in values.items() if not isinstance(value, dict)]
+
+
+def value_at(node: Any, path: str) -> Any:
+    """A setting by its dotted name; None where there is none."""
+    for name in path.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
 
 
 def check_choice(group: str, override: Any) -> None:

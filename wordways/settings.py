@@ -4,6 +4,7 @@ import inspect
 import typing
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -42,8 +43,8 @@ def build(node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
 
 def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
     """Like `build`, for a class that the node does not name."""
-    hints = typing.get_type_hints(cls.__init__)
-    parameters = [name for name in inspect.signature(cls).parameters if name not in given]
+    hints, defaults = signature_of(cls)
+    parameters = [name for name in defaults if name not in given]
     settings = {name: value for name, value in node.items() if name != "_target_"}
     for name in settings:
         if name not in parameters:
@@ -53,7 +54,7 @@ def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> 
     for name in parameters:
         if name in settings:
             values[name] = check(settings[name], hints[name], join(path, name))
-        elif inspect.signature(cls).parameters[name].default is inspect.Parameter.empty:
+        elif defaults[name] is inspect.Parameter.empty:
             raise SettingError(f"{join(path, name)}: missing; {cls.__name__} requires it")
     try:
         return cls(**values, **given)
@@ -69,9 +70,22 @@ def check(value: Any, hint: Any, path: str) -> Any:
         if is_dataclass(hint):
             return construct(hint, value, path)
     try:
-        config = None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
-        return TypeAdapter(typing.cast(Any, hint), config=config).validate_python(value, strict=True)
+        return adapter_of(hint).validate_python(value, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"[{step}]" for step in first["loc"] if isinstance(step, int))
         raise SettingError(f"{path}{where}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+
+
+@lru_cache(maxsize=512)
+def signature_of(cls: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The annotations of a class's settings, and their default values."""
+    parameters = inspect.signature(cls).parameters
+    return typing.get_type_hints(cls.__init__), {name: one.default for name, one in parameters.items()}
+
+
+@lru_cache(maxsize=512)
+def adapter_of(hint: Any) -> TypeAdapter[Any]:
+    """Checks values against an annotation; it takes a tenth of a millisecond to make."""
+    config = None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    return TypeAdapter(typing.cast(Any, hint), config=config)

@@ -11,9 +11,10 @@ import torch
 from tasks.baselines import Baseline, baselines_of
 from wordways.record import Record, canonical, cell_id, valid_record, write_record
 from wordways.run.cell import Cell
-from wordways.run.execute import AGAIN, samples
+from wordways.run.execute import samples
 from wordways.run.provenance import provenance
 from wordways.run.scores import scores
+from wordways.run.standing import AGAIN, standing
 from wordways.run.subject import test_set
 
 
@@ -35,14 +36,14 @@ def distinct(cells: Sequence[Cell]) -> Iterator[Cell]:
     found = set()
     for cell in cells:
         key = (cell.run.results, canonical(cell.identified_task), cell.measure.items)
-        if key not in found and is_finished(cell):
+        if key not in found and is_scored(cell):
             found.add(key)
             yield cell
 
 
-def is_finished(cell: Cell) -> bool:
-    record = valid_record(Path(cell.run.results), *cell.names)
-    return record is not None and record.status == "ok"
+def is_scored(cell: Cell) -> bool:
+    found = standing(cell)
+    return found is not None and found.status == "ok"
 
 
 def baseline_record(cell: Cell, baseline: Baseline) -> Record:

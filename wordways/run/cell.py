@@ -1,7 +1,7 @@
 """A checked configuration and the names that it leads to: of its record, its training, its decoding."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from paradigms.base import Checkpoint, Paradigm, Vocabulary
 from tasks.base import Task
 from wordways.names import public, renamed, schema_1
 from wordways.record import canonical, cell_id, digest
+from wordways.run.limits import Limits
 from wordways.run.measure import MeasureSettings
 from wordways.run.shared import checkpoint_of, task_of, text_of
 from wordways.run.text import Text
@@ -34,6 +35,7 @@ class RunSettings:
     checkpoints: str
     overwrite: Literal["missing", "failed", "timing", "always"]
     progress: bool
+    limits: Limits
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
@@ -66,6 +68,7 @@ class Cell:
     measure: MeasureSettings
     teacher: "Cell | None" = None  # whose texts stand for the data's in training
     judge: "Cell | None" = None  # of what was written
+    overrides: tuple[str, ...] = field(default=(), compare=False)  # of the command that leads to it
 
     @property
     def task(self) -> Task:

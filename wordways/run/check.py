@@ -19,6 +19,7 @@ from wordways.run.cell import Cell, RunSettings
 from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
+from wordways.run.standing import is_finished
 from wordways.run.subject import test_set
 from wordways.run.text import Text
 from wordways.run.train import TrainSettings
@@ -55,6 +56,19 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         cell = replace(cell, teacher=own)
     if judge is not None:
         cell = replace(cell, judge=judge_cell(cell, plain, judge))
+    return cell if was_finished(cell) else checked(cell)
+
+
+def was_finished(cell: Cell) -> bool:
+    """Whether nothing of it is left to do, so that it need not be checked again."""
+    try:
+        return is_finished(cell)
+    except Exception:  # without its data it has no name; `checked` says what is wrong
+        return False
+
+
+def checked(cell: Cell) -> Cell:
+    """Raises SettingError where the cell cannot run."""
     with torch.device("meta"):
         for path, one in (("train.teacher", cell.teacher), ("measure.judge.paradigm", cell.judge)):
             if one is not None:

@@ -7,18 +7,17 @@ import torch
 
 from wordways.record import canonical
 from wordways.run.cell import Cell
-from wordways.run.execute import kept
 from wordways.run.noise import SeededNoise
-from wordways.run.session import awaits_timing
 from wordways.run.shared import stream_of
+from wordways.run.standing import is_finished, is_kept
 
 STEPS = 3  # timed steps, after one step of warm-up
 
 
 def announcement(cells: Sequence[Cell]) -> str:
     """One line for the user; empty where at most one model must be trained, whose progress bar shows the time left."""
-    pending = [cell for cell in cells if kept(cell) is None or awaits_timing(cell)]
-    lacking = [cell for cell in pending if kept(cell) is None or not cell.has_checkpoint]  # others are only timed
+    pending = [cell for cell in cells if not is_finished(cell)]
+    lacking = [cell for cell in pending if not is_kept(cell) or not cell.has_checkpoint]  # others are only timed
     involved = [one for cell in lacking for one in (cell.teacher, cell.judge, cell) if one is not None]
     trainings = {cell.training_key: cell for cell in involved if not cell.has_checkpoint}
     if len(trainings) < 2:

@@ -13,6 +13,7 @@ from wordways.run.cell import Cell
 from wordways.run.detection import detection
 from wordways.run.exposure import exposure
 from wordways.run.likelihood import likelihood
+from wordways.run.limits import run_apart
 from wordways.run.lock import device_lock
 from wordways.run.measure import TRACED
 from wordways.run.progress import progress_bar
@@ -20,13 +21,12 @@ from wordways.run.provenance import provenance
 from wordways.run.replay import replays
 from wordways.run.scores import scores
 from wordways.run.session import time_cells
+from wordways.run.standing import is_kept, standing
 from wordways.run.subject import Subject, test_set
 from wordways.run.trace import trace_entry, traces
 from wordways.run.training import judge_of, trained
+from wordways.run.working import sharing, working
 from wordways.run.writing import drafted, write_texts
-
-AGAIN = {"missing": (), "timing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}
-"""The records that `overwrite` replaces, by their status."""
 
 
 def run_cell(cell: Cell) -> Record:
@@ -38,30 +38,55 @@ def run_cell(cell: Cell) -> Record:
 
 def score_cell(cell: Cell) -> Record:
     """The cell's record: the one on disk where `overwrite` keeps it, else a new one, without timings, now written."""
-    known = kept(cell)
-    if known is not None:
-        return known
-    if cell.run.threads is not None:
-        torch.set_num_threads(cell.run.threads)
-    blank = Record(
-        cell=cell.id, status="failed", reason="", config=cell.config, provenance=provenance(cell.run.torch_device()),
-        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
-    )  # fmt: skip
-    try:
-        record = fill_in(cell, blank)
-    except Exception:
-        record = replace(blank, reason=traceback.format_exc())
-    write_record(Path(cell.run.results), record)
+    record = try_cell(cell, wait=True)
+    assert record is not None
     return record
 
 
-def kept(cell: Cell) -> Record | None:
-    """The record on disk, unless there is none or `overwrite` asks to replace it."""
-    known = valid_record(Path(cell.run.results), *cell.names)
-    return None if known is None or known.status in AGAIN[cell.run.overwrite] else known
+def try_cell(cell: Cell, *, wait: bool) -> Record | None:
+    """The same; None where another process works on the cell and `wait` is False."""
+    results, before = Path(cell.run.results), standing(cell)
+    if is_kept(cell):
+        return valid_record(results, *cell.names)
+    with working(results, cell.id, wait=wait, why=f"another process runs {cell.preset}, {cell.id}") as mine:
+        if not mine:
+            return None
+        if standing(cell) != before:  # another process finished it meanwhile
+            return valid_record(results, *cell.names)
+        if not cell.run.limits.any:
+            write_scored(cell)
+        elif reason := run_apart(score_apart, cell, cell.run.limits):
+            write_record(results, replace(blank(cell), reason=reason))
+        return valid_record(results, *cell.names)
 
 
-def fill_in(cell: Cell, blank: Record) -> Record:
+def score_apart(cell: Cell) -> None:
+    """In a process of its own."""
+    with sharing(Path(cell.run.results), cell.id):
+        write_scored(cell)
+
+
+def write_scored(cell: Cell) -> None:
+    """Writes a new record without timings; what goes wrong becomes the reason of a failure."""
+    if cell.run.threads is not None:
+        torch.set_num_threads(cell.run.threads)
+    empty = blank(cell)
+    try:
+        record = fill_in(cell, empty)
+    except Exception:
+        record = replace(empty, reason=traceback.format_exc())
+    write_record(Path(cell.run.results), record)
+
+
+def blank(cell: Cell) -> Record:
+    """A failure that awaits its reason."""
+    return Record(
+        cell=cell.id, status="failed", reason="", config=cell.config, provenance=provenance(cell.run.torch_device()),
+        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+    )  # fmt: skip
+
+
+def fill_in(cell: Cell, empty: Record) -> Record:
     """Trains and scores a cell. Every exception passes through; the caller records it as a failure."""
     run, device, text = cell.run, cell.run.torch_device(), cell.text
     for one in [cell] if cell.teacher is None else [cell.teacher, cell]:
@@ -69,7 +94,7 @@ def fill_in(cell: Cell, blank: Record) -> Record:
         if text.task.holes not in fills:
             supported = " and ".join(sorted(fills))
             reason = f"{one.preset} supports {supported} targets only; this task has {text.task.holes} targets"
-            return replace(blank, status="skipped", reason=reason)
+            return replace(empty, status="skipped", reason=reason)
     examples, rows = test_set(text.task, text, cell.measure.items)
     clock, seconds = time.perf_counter(), {}
 
@@ -110,10 +135,10 @@ def fill_in(cell: Cell, blank: Record) -> Record:
     if made.teacher is not None:
         budgets["teacher_flops"] = made.teacher.log.flops + made.written_flops
     return replace(
-        blank,
+        empty,
         status="ok",
         provenance={
-            **blank.provenance,
+            **empty.provenance,
             "seconds": seconds,
             "training": cell.checkpoint.name,
             "training_seconds": log.seconds,

@@ -26,14 +26,17 @@ from wordways.run.lock import device_lock
 from wordways.run.progress import progress_bar
 from wordways.run.provenance import machine, now, tree
 from wordways.run.roofline import machine_peaks
+from wordways.run.standing import awaits_timing, standing
 from wordways.run.subject import Subject, test_set
 from wordways.run.text import Encoded, Text
 from wordways.run.timing import entries, workloads
 from wordways.run.train import load_weights
 from wordways.run.training import trained
+from wordways.run.working import working
 
 CHANGED = 0.1  # relative difference of a machine's peaks from which it counts as changed
 ATTEMPTS = 2
+TIMING, ANOTHER = "timing", "another process times runs of this folder"
 WORKLOADS = ("items", "batches", "timed", "lengths", "repeats")  # settings of `measure` that decide what is timed
 
 Condition = tuple[float | None, dict[str, float]]  # cores that other programs use; peak rates
@@ -55,15 +58,11 @@ def time_cells(cells: Sequence[Cell]) -> None:
         if awaits_timing(cell):
             groups.setdefault(comparable(cell), {})[cell.id] = cell
     for group in groups.values():
-        time_group(list(group.values()))
-
-
-def awaits_timing(cell: Cell) -> bool:
-    """Whether a cell has been scored and has not been timed, or is to be timed again."""
-    record = valid_record(Path(cell.run.results), *cell.names)
-    if record is None or record.status != "ok" or record.is_baseline:
-        return False
-    return cell.run.overwrite == "timing" or not (record.timing or "timing" in record.provenance)
+        before = {name: standing(cell) for name, cell in group.items()}
+        with working(Path(next(iter(group.values())).run.results), TIMING, wait=True, why=ANOTHER):
+            left = [cell for name, cell in group.items() if standing(cell) == before[name]]
+            if left:  # else another process timed them meanwhile
+                time_group(left)
 
 
 def comparable(cell: Cell) -> str:

@@ -1,0 +1,65 @@
+"""What a cell's record says of it, read once a process as long as its file stays the same."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from wordways.record import ARCHIVE, record_named
+from wordways.run.cell import Cell
+
+AGAIN = {"missing": (), "timing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}
+"""The records that `overwrite` replaces, by their status."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of a cell that has a record. timed: whether it has timings, or was timed without any.  written: when, in ns."""
+
+    status: str
+    timed: bool
+    written: int
+
+
+def standing(cell: Cell) -> Standing | None:
+    """Of the first complete record under any of a cell's names; None if there is none."""
+    return standing_of(cell.run.results, cell.names)
+
+
+def standing_of(results: str, names: tuple[str, ...]) -> Standing | None:
+    for name in names:
+        for path in (Path(results, "cells", f"{name}.json"), Path(results, ARCHIVE)):
+            try:
+                state = path.stat()
+            except OSError:
+                continue
+            found = read(results, name, path.name, state.st_mtime_ns, state.st_size, state.st_ino)
+            if found is not None:
+                return found
+    return None
+
+
+@lru_cache(maxsize=200_000)
+def read(results: str, name: str, _file: str, written: int, _size: int, _inode: int) -> Standing | None:
+    """The last four tell whether the file that holds the record, or would, is still the same."""
+    try:
+        record = record_named(Path(results), f"{name}.json")
+    except ValueError:
+        return None
+    return Standing(record.status, bool(record.timing) or "timing" in record.provenance, written)
+
+
+def is_kept(cell: Cell) -> bool:
+    """Whether a cell has a record that `overwrite` does not replace."""
+    found = standing(cell)
+    return found is not None and found.status not in AGAIN[cell.run.overwrite]
+
+
+def awaits_timing(cell: Cell) -> bool:
+    """Whether a cell has been scored and has not been timed, or is to be timed again."""
+    found = standing(cell)
+    return found is not None and found.status == "ok" and (cell.run.overwrite == "timing" or not found.timed)
+
+
+def is_finished(cell: Cell) -> bool:
+    """Whether nothing of a cell is left to do."""
+    return is_kept(cell) and not awaits_timing(cell)
