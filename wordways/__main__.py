@@ -118,14 +118,22 @@ def refuse(error: SettingError) -> int:
 
 
 def tell_failures(cells: list[Cell]) -> int:
-    """Says which runs failed and how each is run again; returns how many."""
-    failed = [cell for cell in cells if (found := standing(cell)) and found.status == "failed"]
+    """Says which runs failed or lack a record, and how each is run again; returns how many."""
+    found = [(cell, standing(cell)) for cell in cells]
+    failed = [cell for cell, stood in found if stood and stood.status == "failed"]
+    missing = [cell for cell, stood in found if stood is None]
     if failed:
         print(f"wordways: {len(failed)} of {len(cells)} runs failed; to run them again:", file=sys.stderr)
     for cell in failed:
         again = [override for override in cell.overrides if not override.startswith("overwrite=")]
         print(f"  {shlex.join(['wordways', *again, 'overwrite=failed'])}", file=sys.stderr)
-    return len(failed)
+    if missing:
+        print(
+            f"wordways: {len(missing)} of {len(cells)} runs have no record; the same command goes on", file=sys.stderr
+        )
+    elif left := sum(map(awaits_timing, cells)):
+        print(f"wordways: {left} of {len(cells)} runs are not timed; the same command goes on", file=sys.stderr)
+    return len(failed) + len(missing)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def value_at(node: Any, path: str) -> Any:
 
 def check_choice(group: str, override: Any) -> None:
     """Raises SettingError where a group of conf/ has no such choice."""
-    if not (CONF / group).is_dir() or override.is_delete():
+    if not (CONF / group).is_dir() or group.startswith("hydra") or override.is_delete():
         return
     values = override.sweep_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
     for value in map(str, values):

@@ -3,9 +3,10 @@
 Hydra takes about 60 ms for a configuration, whatever differs; the cells of a sweep mostly differ in a few settings.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -61,7 +62,7 @@ def composition(overrides: Sequence[str]) -> Composition:
 def composed_by_hydra(overrides: Sequence[str]) -> Composition:
     config = compose("config", list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(config)
-    return of_hydra(config)
+    return replace(of_hydra(config), overrides=list(overrides))
 
 
 def of_hydra(config: DictConfig) -> Composition:
@@ -98,7 +99,7 @@ def is_plain(override: Override) -> bool:
 def fits(override: Override, base: Base) -> bool:
     """Whether the setting exists and is no group of settings; hydra says what is wrong with all others."""
     try:
-        known = reduce(lambda node, name: node[name], override.key_or_group.split("."), base.raw)
+        known = at(base.raw, override.key_or_group)
     except (KeyError, TypeError):
         return False
     return not isinstance(known, dict)
@@ -125,20 +126,39 @@ def leaves(node: Any, path: str = "") -> list[tuple[str, Any]]:
 def changed(base: Base, settings: Sequence[Override], overrides: Sequence[str]) -> Composition:
     """The base with these settings, and with what refers to them."""
     plain = deepcopy(dict(base.plain))
-    try:
-        for override in settings:
-            OmegaConf.update(base.config, override.key_or_group, override.value())
-            put(plain, override.key_or_group, override.value())
-        for path in base.linked:
-            value = OmegaConf.select(base.config, path)
-            put(plain, path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
-    finally:
-        for override in settings:
-            before = reduce(lambda node, name: node[name], override.key_or_group.split("."), base.raw)
-            OmegaConf.update(base.config, override.key_or_group, before)
+    for override in settings:
+        put(plain, override.key_or_group, override.value())
+    if found := referring(base, settings):
+        try:
+            for override in settings:
+                OmegaConf.update(base.config, override.key_or_group, override.value())
+            for path in found:
+                value = OmegaConf.select(base.config, path)
+                put(plain, path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
+        finally:
+            for override in settings:
+                OmegaConf.update(base.config, override.key_or_group, at(base.raw, override.key_or_group))
     return Composition(plain, str(base.raw["paradigm"].get("title")), base.choices, overrides)
 
 
+def referring(base: Base, settings: Sequence[Override]) -> list[str]:
+    """The settings that may refer to one of these, by names alone: rather one too many, and over several steps."""
+    names = {name for override in settings for name in override.key_or_group.split(".")}
+    found: list[str] = []
+    while more := [path for path in base.linked if path not in found and names & words(str(at(base.raw, path)))]:
+        found += more
+        names |= {path.rpartition(".")[2] for path in more}
+    return found
+
+
+def words(interpolated: str) -> set[str]:
+    return set(re.findall(r"\w+", " ".join(interpolated.split("${")[1:])))
+
+
+def at(node: Any, path: str) -> Any:
+    return reduce(lambda inner, name: inner[name], path.split("."), node)
+
+
 def put(node: dict[str, Any], path: str, value: Any) -> None:
-    *parents, name = path.split(".")
-    reduce(lambda inner, parent: inner[parent], parents, node)[name] = value
+    parents, _, name = path.rpartition(".")
+    (at(node, parents) if parents else node)[name] = value

@@ -1,5 +1,6 @@
 """Hands runs to hydra's launcher: one after another in this process, or wherever `hydra/launcher=` says."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from wordways.run.execute import try_cell
 from wordways.run.session import time_cells
 from wordways.run.standing import Standing, awaits_timing, is_kept, standing, standing_of
 
+REASON = 500  # letters of a launcher's reason that are shown
 HERE = ("hydra._internal.core_plugins.basic_launcher.", "hydra_plugins.hydra_joblib_launcher.")
 
 
@@ -39,6 +41,7 @@ class Sweep:
         """Completes the sweep where no other run is left."""
         if any(standing_of(*run) == stood for run, stood in self.before.items()):
             return
+        GlobalHydra.instance().clear()  # the launcher has set it up in this process, for one run
         complete(cells_of(self.jobs))
 
 
@@ -78,7 +81,11 @@ def run_all(cells: Sequence[Cell], config: DictConfig) -> bool:
     if not config.hydra.launcher._target_.startswith(HERE):
         before = {(cell.run.results, cell.names): standing(cell) for cell in missing}
         started = missing or [cell for cell in cells if awaits_timing(cell)][:1]
-        launch(config, started, Job(True, Sweep([cell.overrides for cell in cells], before)))
+        try:
+            launch(config, started, Job(True, Sweep([cell.overrides for cell in cells], before)))
+        except Exception as error:  # whatever a launcher raises where one of its jobs was killed
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(f"wordways: {config.hydra.runtime.choices['hydra/launcher']}: {reason[:REASON]}", file=sys.stderr)
         return False
     left = launch(config, missing, Job(wait=False))
     launch(config, left, Job(wait=True))
