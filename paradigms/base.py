@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paradigms.pretrained.checkpoint import Checkpoint as Checkpoint
-from paradigms.trunk.attention import AttentionRule
+from paradigms.trunk.attention import AttentionRule as AttentionRule
 from paradigms.trunk.backbone import Backbone
-from paradigms.trunk.layout import LLAMA as LLAMA
 from paradigms.trunk.layout import TURNED as TURNED
 from paradigms.trunk.layout import halves as halves
+from paradigms.trunk.layout import llama_settings as llama_settings
+from paradigms.trunk.layout import llama_weights as llama_weights
 from paradigms.trunk.products import candidates as candidates
 
 TOKENS, ORDER = 0, 1  # streams of the noise: which token is sampled, and at which position it is committed

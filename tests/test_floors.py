@@ -68,8 +68,8 @@ def test_the_harness_knows_contracts_not_classes(path: Path) -> None:
 CHAPTERS = {path.stem for path in (ROOT / "paradigms").glob("*.py")} - {"__init__", "base"}
 DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")}
 WINGS = {"run": "wordways.report", "report": "wordways.run"}
-BETWEEN = ("record", "settings", "names", "labels", "medians")
-ABOVE = ("__main__", "command", "compose", "convert", "golden", "migrate", "new")
+BETWEEN = ("record", "settings", "names", "labels", "medians", "texts")
+ABOVE = ("__main__", "command", "compose", "convert", "golden", "migrate", "new", "score")
 
 
 def test_no_code_asks_which_paradigm_it_has() -> None:

@@ -12,7 +12,6 @@ from conftest import SMALL, cell
 from wordways.migrate import migrate
 from wordways.names import SCHEMA_1, public, renamed, schema_1
 from wordways.record import cell_id, digest, fields_of, pack, read_records, valid_record
-from wordways.run.execute import kept
 
 
 def as_schema_1(results: Path, folder: Path) -> list[dict[str, Any]]:
@@ -67,7 +66,7 @@ def test_titles_are_those_of_conf(results: Path, tmp_path: Path) -> None:
 def test_a_run_finds_its_record_of_schema_1(results: Path, tmp_path: Path) -> None:
     as_schema_1(results, tmp_path / "old")
     asked = cell("paradigm=parallel", *SMALL, f"results={tmp_path / 'old'}", f"checkpoints={tmp_path / 'checkpoints'}")
-    found = kept(asked)
+    found = valid_record(Path(asked.run.results), *asked.names)
     assert found is not None
     assert found.cell == asked.id
     assert found.aliases == [asked.names[1]]

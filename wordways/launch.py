@@ -20,7 +20,7 @@ from wordways.run.baselines import add_baselines
 from wordways.run.cell import Cell
 from wordways.run.execute import try_cell
 from wordways.run.session import time_cells
-from wordways.run.standing import Standing, awaits_timing, is_kept, standing, standing_of
+from wordways.run.standing import Standing, awaits_timing, is_complete, is_kept, standing, standing_of
 
 REASON = 500  # letters of a launcher's reason that are shown
 HERE = ("hydra._internal.core_plugins.basic_launcher.", "hydra_plugins.hydra_joblib_launcher.")
@@ -77,9 +77,9 @@ def run_all(cells: Sequence[Cell], config: DictConfig) -> bool:
     A run on which another process works is passed over, and waited for in the end, so that several commands share a
     folder's runs. Returns whether timing is left to do in this process.
     """
-    missing = [cell for cell in cells if not is_kept(cell)]
+    missing = [cell for cell in cells if not is_complete(cell)]
     if not config.hydra.launcher._target_.startswith(HERE):
-        before = {(cell.run.results, cell.names): standing(cell) for cell in missing}
+        before = {(cell.run.results, cell.names): standing(cell) for cell in missing if not is_kept(cell)}
         started = missing or [cell for cell in cells if awaits_timing(cell)][:1]
         try:
             launch(config, started, Job(True, Sweep([cell.overrides for cell in cells], before)))

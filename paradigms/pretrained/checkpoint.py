@@ -74,6 +74,11 @@ class Checkpoint:
             raise self.refused("config.json has no model_type")
         return found
 
+    @property
+    def trained_here(self) -> bool:
+        """Whether `wordways-export` wrote it, so that its texts are laid out as those of models trained here."""
+        return "wordways" in self.config
+
     @cached_property
     def family(self) -> Family:
         return FAMILIES.get(self.config["model_type"], Family())

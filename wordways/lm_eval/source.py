@@ -117,7 +117,8 @@ def public_source(overrides: Sequence[str]) -> Source:
     backbone.initialise(torch.Generator())
     cuda = config.device != "cpu" and torch.cuda.is_available()
     backbone = backbone.to(torch.device("cuda" if cuda else "cpu"), getattr(torch, config.dtype)).eval()
+    after = [vocabulary.eos] if checkpoint.trained_here else []
     return Source(
-        nodes["paradigm"], vocabulary, backbone, checkpoint.tokenizer.backend_tokenizer, checkpoint.around[0], [],
+        nodes["paradigm"], vocabulary, backbone, checkpoint.tokenizer.backend_tokenizer, checkpoint.around[0], after,
         checkpoint.positions, digest([checkpoint.fingerprint, nodes["paradigm"], config.seed]), checkpoint,
     )  # fmt: skip

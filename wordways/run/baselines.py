@@ -12,9 +12,10 @@ from tasks.baselines import Baseline, baselines_of
 from wordways.record import Record, canonical, cell_id, valid_record, write_record
 from wordways.run.cell import Cell
 from wordways.run.execute import samples
+from wordways.run.keep import keep
 from wordways.run.provenance import provenance
 from wordways.run.scores import scores
-from wordways.run.standing import AGAIN, standing
+from wordways.run.standing import AGAIN, standing, texts_due
 from wordways.run.subject import test_set
 
 
@@ -27,7 +28,7 @@ def add_baselines(cells: Sequence[Cell]) -> None:
         for baseline in baselines_of(cell.task):
             config = config_of(cell, baseline)
             known = valid_record(Path(cell.run.results), cell_id(config))
-            if known is None or known.status in AGAIN[cell.run.overwrite]:
+            if known is None or known.status in AGAIN[cell.run.overwrite] or texts_due(cell, known.status, known.cell):
                 write_record(Path(cell.run.results), baseline_record(cell, baseline))
 
 
@@ -63,7 +64,7 @@ def scored(cell: Cell, baseline: Baseline, blank: Record) -> Record:
     text = cell.text
     examples, _ = test_set(text.task, text, cell.measure.items)
     texts = baseline.texts(text.task, examples)
-    return replace(
+    record = replace(
         blank,
         status="ok",
         scores=scores(text.task, examples, texts),
@@ -72,6 +73,8 @@ def scored(cell: Cell, baseline: Baseline, blank: Record) -> Record:
         instances={example.id: example.instance for example in examples if example.instance},
         samples=samples(text.task, examples, texts),
     )
+    keep(cell, record, text.task, examples, texts)
+    return record
 
 
 def config_of(cell: Cell, baseline: Baseline) -> dict[str, Any]:

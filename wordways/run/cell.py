@@ -35,7 +35,7 @@ class RunSettings:
     checkpoints: str
     overwrite: Literal["missing", "failed", "timing", "always"]
     progress: bool
-    limits: Limits
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
@@ -113,7 +113,7 @@ class Cell:
     @property
     def config(self) -> dict[str, Any]:
         """What the record keeps: all that makes the cell what it is, and the names it goes by."""
-        measure = dict(self.nodes["measure"])
+        measure = {name: value for name, value in self.nodes["measure"].items() if name != "keep"}
         if self.judge is not None:
             measure["judge"] = measure["judge"] | {"task": self.judge.identified_task}
         return {

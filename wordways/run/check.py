@@ -25,7 +25,7 @@ from wordways.run.text import Text
 from wordways.run.train import TrainSettings
 from wordways.settings import SettingError, build, check, construct
 
-UNTRAINED = {"steps": 0}  # the settings of train=none
+UNTRAINED = {"steps": 0}  # the settings of train=none, without those that a task brings for other choices
 TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
 TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads": 2, "hidden": 8}
 
@@ -33,6 +33,7 @@ TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads"
 def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
     whole = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
+    whole["train"] = UNTRAINED if whole["train"].get("untrained") else whole["train"]
     title, nodes = titles_of(whole), untitled(renamed(whole, public))
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
     train, measure = dict(nodes["train"]), dict(nodes["measure"])
@@ -109,9 +110,12 @@ def check_checkpoint(cell: Cell, reads_masks: bool) -> None:
             raise SettingError("train=none: allowed only with backbone=pretrained, because nothing else has weights")
         return
     check_weights(cell.pretrained, cell.preset if cell.training is None and reads_masks else "")
-    tokens, example = longest(cell.text, cell.measure.items)
+    name = cell.pretrained.title
+    try:
+        tokens, example = longest(cell.text, cell.measure.items)
+    except Exception as error:  # tokenizers raise no other class where a vocabulary lacks a word
+        raise SettingError(f"backbone.name={name}: its tokenizer does not encode this task: {error}") from None
     if tokens > (limit := cell.pretrained.positions):
-        name = cell.pretrained.title
         raise SettingError(f"backbone.name={name}: {example} has {tokens} tokens, the checkpoint at most {limit}")
 
 

@@ -12,6 +12,7 @@ from wordways.record import Record, valid_record, write_record
 from wordways.run.cell import Cell
 from wordways.run.detection import detection
 from wordways.run.exposure import exposure
+from wordways.run.keep import keep, keep_again
 from wordways.run.likelihood import likelihood
 from wordways.run.limits import run_apart
 from wordways.run.lock import device_lock
@@ -21,12 +22,13 @@ from wordways.run.provenance import provenance
 from wordways.run.replay import replays
 from wordways.run.scores import scores
 from wordways.run.session import time_cells
-from wordways.run.standing import is_kept, standing
+from wordways.run.standing import is_complete, is_kept, standing
 from wordways.run.subject import Subject, test_set
 from wordways.run.trace import trace_entry, traces
 from wordways.run.training import judge_of, trained
 from wordways.run.working import sharing, working
-from wordways.run.writing import drafted, write_texts
+from wordways.run.writing import decoded
+from wordways.texts import texts_file
 
 
 def run_cell(cell: Cell) -> Record:
@@ -46,14 +48,16 @@ def score_cell(cell: Cell) -> Record:
 def try_cell(cell: Cell, *, wait: bool) -> Record | None:
     """The same; None where another process works on the cell and `wait` is False."""
     results, before = Path(cell.run.results), standing(cell)
-    if is_kept(cell):
+    if is_complete(cell):
         return valid_record(results, *cell.names)
     with working(results, cell.id, wait=wait, why=f"another process runs {cell.preset}, {cell.id}") as mine:
         if not mine:
             return None
         if standing(cell) != before:  # another process finished it meanwhile
             return valid_record(results, *cell.names)
-        if not cell.run.limits.any:
+        if is_kept(cell):
+            keep_again(cell)
+        elif not cell.run.limits.any:
             write_scored(cell)
         elif reason := run_apart(score_apart, cell, cell.run.limits):
             write_record(results, replace(blank(cell), reason=reason))
@@ -75,6 +79,8 @@ def write_scored(cell: Cell) -> None:
         record = fill_in(cell, empty)
     except Exception:
         record = replace(empty, reason=traceback.format_exc())
+    if record.status != "ok" or cell.measure.keep != "all":
+        texts_file(Path(cell.run.results), record.cell).unlink(missing_ok=True)  # those of the record that goes
     write_record(Path(cell.run.results), record)
 
 
@@ -107,14 +113,12 @@ def fill_in(cell: Cell, empty: Record) -> Record:
         lap("train")
         paradigm, log = made.paradigm, made.log
         paradigm = paradigm.to(run.torch_dtype())
-        subject, drafter = Subject(paradigm, text, examples, rows, run.seed, device), cell.measure.drafter
-        passes = 1 if drafter is None else 2
+        subject = Subject(paradigm, text, examples, rows, run.seed, device)
+        passes = 1 if cell.measure.drafter is None else 2
         steps = passes * len(examples) + min(len(examples), cell.measure.likelihood_items * len(text.task.strata))
         with progress_bar(f"{cell.preset}: scoring", steps, run.progress) as advance:
-            if drafter is not None:
-                subject = drafted(subject, drafter, cell.measure.score_batch, advance)
-                examples = subject.examples
-            texts = write_texts(subject, cell.measure.score_batch, advance)
+            subject, texts = decoded(subject, cell.measure, advance)
+            examples = subject.examples
             nats = likelihood(subject, texts, cell.measure.likelihood_items, cell.measure.score_batch, advance)
             nats["exposure"] = exposure(subject, cell.measure.likelihood_items)
             judged = scores(text.task, examples, texts, cell.measure.extra)
@@ -134,7 +138,7 @@ def fill_in(cell: Cell, empty: Record) -> Record:
     }  # fmt: skip
     if made.teacher is not None:
         budgets["teacher_flops"] = made.teacher.log.flops + made.written_flops
-    return replace(
+    record = replace(
         empty,
         status="ok",
         provenance={
@@ -155,6 +159,8 @@ def fill_in(cell: Cell, empty: Record) -> Record:
         samples=samples(text.task, examples, texts),
         replay=replayed,
     )
+    keep(cell, record, text.task, examples, texts)
+    return record
 
 
 def samples(task: Task, examples: list[Example], texts: list[str]) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ class MeasureSettings:
     fewer where all medians are known precisely before.
     drafter: the decoder that generates the drafts, for tasks that revise the paradigm's own drafts.
     extra: additional Hugging Face `evaluate` metrics, each a name, a name@revision or a folder.
+    keep: which texts are kept: samples, the first ones, in the record; or all, also beside it. No part of the record.
 
     Raises ValueError where a number is out of range.
     """
@@ -33,6 +35,7 @@ class MeasureSettings:
     repeats: int
     drafter: Drafter | None = None
     extra: Sequence[str] = ()
+    keep: Literal["samples", "all"] = "samples"
 
     def __post_init__(self) -> None:
         for name in ("items", "likelihood_items", "score_batch", "timed", "repeats"):

@@ -8,7 +8,7 @@ import torch
 
 from paradigms.base import Checkpoint
 from tasks.base import Task
-from wordways.run.checkpoint_text import CheckpointText
+from wordways.run.checkpoint_text import CheckpointText, vocabulary_of
 from wordways.run.text import Stream, Text, build_text
 from wordways.settings import build
 
@@ -33,11 +33,11 @@ def text_of(node: str, checkpoints: str, backbone: str = "") -> Text:
     backbone: the node of a public checkpoint, whose tokenizer it then is; empty for a model trained from scratch.
     """
     checkpoint = checkpoint_of(backbone) if backbone else None
-    return (
-        build_text(task_of(node), Path(checkpoints))
-        if checkpoint is None
-        else CheckpointText(checkpoint, task_of(node))
-    )
+    if checkpoint is None:
+        return build_text(task_of(node), Path(checkpoints))
+    if checkpoint.trained_here:
+        return Text(checkpoint.tokenizer.backend_tokenizer, task_of(node), vocabulary_of(checkpoint))
+    return CheckpointText(checkpoint, task_of(node))
 
 
 @functools.lru_cache(maxsize=1)

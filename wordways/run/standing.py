@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wordways.record import ARCHIVE, record_named
 from wordways.run.cell import Cell
+from wordways.texts import texts_file
 
 AGAIN = {"missing": (), "timing": (), "failed": ("failed",), "always": ("ok", "skipped", "failed")}
 """The records that `overwrite` replaces, by their status."""
@@ -54,6 +55,17 @@ def is_kept(cell: Cell) -> bool:
     return found is not None and found.status not in AGAIN[cell.run.overwrite]
 
 
+def texts_due(cell: Cell, status: str, name: str) -> bool:
+    """Whether the texts of a record of this status and name are to be kept and are not there."""
+    return status == "ok" and cell.measure.keep == "all" and not texts_file(Path(cell.run.results), name).is_file()
+
+
+def is_complete(cell: Cell) -> bool:
+    """Whether a cell has a record that is kept, and its texts where they are asked for."""
+    found = standing(cell)
+    return is_kept(cell) and found is not None and not texts_due(cell, found.status, cell.id)
+
+
 def awaits_timing(cell: Cell) -> bool:
     """Whether a cell has been scored and has not been timed, or is to be timed again."""
     found = standing(cell)
@@ -62,4 +74,4 @@ def awaits_timing(cell: Cell) -> bool:
 
 def is_finished(cell: Cell) -> bool:
     """Whether nothing of a cell is left to do."""
-    return is_kept(cell) and not awaits_timing(cell)
+    return is_complete(cell) and not awaits_timing(cell)

@@ -9,9 +9,16 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Noise
-from wordways.run.measure import Drafter
+from wordways.run.measure import Drafter, MeasureSettings
 from wordways.run.subject import Subject
 from wordways.run.trace import check_written
+
+
+def decoded(subject: Subject, measure: MeasureSettings, advance: Callable[[int], None]) -> tuple[Subject, list[str]]:
+    """The text generated for every test item, and the subject, which has drafts where the task asks for them."""
+    if measure.drafter is not None:
+        subject = drafted(subject, measure.drafter, measure.score_batch, advance)
+    return subject, write_texts(subject, measure.score_batch, advance)
 
 
 def write_texts(subject: Subject, batch: int, advance: Callable[[int], None]) -> list[str]:

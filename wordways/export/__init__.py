@@ -1,0 +1,1 @@
+"""Trained models as Hugging Face folders, which transformers and other programs load."""
