@@ -54,7 +54,11 @@ def refreshed(text: str) -> str:
 
     def now(found: re.Match[str]) -> str:
         opening, source, name, end = found.groups()
-        table = TABLES[name]() if source == "generated" else (ROOT / name).read_text().partition("\n<details>")[0]
+        table = (
+            TABLES[name]()
+            if source == "generated"
+            else (ROOT / name).read_text(encoding="utf-8").partition("\n<details>")[0]
+        )
         return f"{opening}{table.strip()}\n{end}"
 
     return MARKED.sub(now, text)
@@ -156,7 +160,7 @@ def spelt(counts: Sequence[int]) -> list[str]:
 @lru_cache(maxsize=1)
 def checks() -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     """Of every committed results folder, by its path under results/: its checks of decoders, then of learners."""
-    kept = re.findall(r"^!results/(\w+)/$", (ROOT / ".gitignore").read_text(), re.M)
+    kept = re.findall(r"^!results/(\w+)/$", (ROOT / ".gitignore").read_text(encoding="utf-8"), re.M)
     folders = sorted(path.parent for top in kept for path in (ROOT / "results" / top).rglob("config.yaml"))
     records = {folder.relative_to(ROOT / "results").as_posix(): read_records(folder)[0] for folder in folders}
     return {name: (equivalence_lines(found), oracle_lines(found)) for name, found in records.items()}
@@ -258,10 +262,10 @@ def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def main() -> None:
     for page in [Path(argument) for argument in sys.argv[1:]] or PAGES:
-        before = page.read_text()
+        before = page.read_text(encoding="utf-8")
         after = refreshed(before)
         if after != before:
-            page.write_text(after)
+            page.write_text(after, encoding="utf-8")
             print(f"{page}: refreshed")
 
 

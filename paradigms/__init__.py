@@ -13,7 +13,11 @@ def __getattr__(name: str) -> Any:
     AttributeError where no file defines the class, or more than one does.
     """
     home, defined = Path(__file__).parent, re.compile(rf"^class {name}\b", re.M)
-    paths = [path for path in sorted(home.rglob("*.py")) if name[:1].isupper() and defined.search(path.read_text())]
+    paths = [
+        path
+        for path in sorted(home.rglob("*.py"))
+        if name[:1].isupper() and defined.search(path.read_text(encoding="utf-8"))
+    ]
     if len(paths) != 1:
         where = ", ".join(path.relative_to(home).as_posix() for path in paths) or "no file"
         raise AttributeError(f"paradigms.{name}: defined in {where}")

@@ -1,8 +1,10 @@
 """The commands as a user types them: what they print, how they refuse, what they leave behind."""
 
 import difflib
+import errno
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,9 +20,9 @@ import yaml
 from conftest import CONF, PRESETS, ROOT, SMALL, cell
 
 from wordways.__main__ import main
-from wordways.command import interruptible
+from wordways.command import USUAL, interruptible
 from wordways.compose import compose_cells, one_line
-from wordways.record import read_records
+from wordways.record import read_record, read_records
 from wordways.settings import SettingError
 
 COMMAND = [sys.executable, "-W", "error", "-m", "wordways"]
@@ -148,22 +150,96 @@ def test_ctrl_c_keeps_every_finished_cell(tmp_path: Path) -> None:
     assert [path.suffix for path in cells.iterdir()] == [".json"] * len(kept), "nothing half-written"
 
 
-def clear_up() -> None:
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Signals as a command in the foreground has them: tests in the background are started deaf to SIGINT."""
+    before = {number: signal.signal(number, usual) for number, usual in USUAL.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+ENDS = pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["ctrl-c", "sigterm"],
+)
+
+
+def clear_up(number: int) -> None:
     try:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
     finally:
         raise AttributeError("clearing up")
 
 
-def test_whatever_comes_after_ctrl_c_is_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+@ENDS
+def test_whatever_comes_after_a_signal_is_the_signal(
+    number: signal.Signals, status: int, said: str, heard: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A library that is interrupted may raise something else; nothing else is taken for an interruption."""
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(SystemExit, match="130"), interruptible("wordways", lambda: "all is well"):
-        clear_up()
-    assert capsys.readouterr().err == "wordways: interrupted; all is well\n"
+    with pytest.raises(SystemExit, match=str(status)), interruptible("wordways", lambda: "all is well"):
+        clear_up(number)
+    assert capsys.readouterr().err == f"wordways: {said}; all is well\n"
     with pytest.raises(AttributeError, match="alone"), interruptible("wordways"):
         raise AttributeError("alone")
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is USUAL[number]
+
+
+def test_a_signal_that_is_ignored_stays_so(heard: None) -> None:
+    """As nohup and background jobs want it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible("wordways"):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def after_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None], int], None]:
+    """Lets something happen while a file is written, once so many records are being written or there."""
+
+    def arrange(happen: Callable[[], None], count: int) -> None:
+        once = [happen]
+
+        def fsync(_: int) -> None:
+            if once and len(list((tmp_path / "results").glob("*/cells/*json*"))) >= count:
+                once.pop()()
+
+        monkeypatch.setattr("wordways.files.os.fsync", fsync)
+
+    return arrange
+
+
+@ENDS
+def test_a_signal_waits_for_the_file_that_is_written(
+    number: signal.Signals, status: int, said: str, tmp_path: Path, heard: None, here, after_the_first
+) -> None:
+    """The first record is complete and kept, and the temporary name is gone."""
+    after_the_first(lambda: signal.raise_signal(number), 1)
+    done = here(*SMALL, TWO)
+    assert (done.returncode, done.stderr) == (
+        status, f"wordways: {said}; 1 of 2 runs are finished and kept, 1 of them not timed yet\n"
+    )  # fmt: skip
+    (path,) = (tmp_path / "results" / "list_operations" / "cells").iterdir()
+    assert read_record(path).status == "ok"
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_ends_the_command_in_one_line(tmp_path: Path, here, after_the_first) -> None:
+    """Finished runs are kept; what was to be measured is no failure, so that it is measured when there is room."""
+    after_the_first(full, 2)
+    done = here(*SMALL, TWO)
+    assert done.returncode == 1
+    cells = tmp_path / "results" / "list_operations" / "cells"
+    (kept,) = cells.iterdir()
+    assert re.fullmatch(
+        rf"wordways: results/list_operations/cells/\w+\.json: {os.strerror(errno.ENOSPC)}; "
+        "1 of 2 runs are finished and kept, 1 of them not timed yet\n",
+        done.stderr,
+    )
+    assert read_record(kept).status == "ok"
 
 
 def nearest(group: str, name: str) -> str:

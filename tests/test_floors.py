@@ -68,8 +68,10 @@ def test_the_harness_knows_contracts_not_classes(path: Path) -> None:
 CHAPTERS = {path.stem for path in (ROOT / "paradigms").glob("*.py")} - {"__init__", "base"}
 DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")}
 WINGS = {"run": "wordways.report", "report": "wordways.run"}
-BETWEEN = ("record", "settings", "names", "labels", "medians", "texts")
-ABOVE = ("__main__", "command", "compose", "convert", "golden", "migrate", "new", "score")
+BETWEEN = ("record", "files", "settings", "names", "labels", "medians", "texts")
+ABOVE = (
+    "__main__", "command", "compose", "composition", "convert", "golden", "launch", "migrate", "new", "score", "status",
+)  # fmt: skip
 
 
 def test_no_code_asks_which_paradigm_it_has() -> None:
@@ -82,6 +84,44 @@ def test_no_code_asks_which_paradigm_it_has() -> None:
 
 def test_every_file_of_the_harness_is_in_a_wing_between_or_above_them() -> None:
     assert {path.stem for path in (ROOT / "wordways").glob("*.py")} == {"__init__", *BETWEEN, *ABOVE}
+
+
+BINARY_OPENERS = {"os", "Image", "tarfile"}  # their `open` gives no text
+
+
+def opens_text_of_unknown_encoding(call: ast.Call) -> bool:
+    """Whether a call opens, reads or writes text in whatever encoding the system has."""
+    function, named = call.func, {keyword.arg: keyword.value for keyword in call.keywords}
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if "encoding" in named or (isinstance(function, ast.Attribute) and ast.unparse(function.value) in BINARY_OPENERS):
+        return False
+    if name in {"open", "fdopen", "TemporaryFile", "NamedTemporaryFile"}:
+        modes = [node.value for node in [*call.args, *named.values()] if isinstance(node, ast.Constant)]
+        binary = any(isinstance(mode, str) and "b" in mode and set(mode) <= set("rwaxb+") for mode in modes)
+        return not (binary or (name.startswith(("Temporary", "Named")) and not modes))
+    return name in {"read_text", "write_text", "TextIOWrapper"} or bool({"text", "universal_newlines"} & named.keys())
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("p.read_text()", True), ("p.write_text(x)", True), ("open(p)", True), ("p.open()", True),
+        ("gzip.open(p, 'rt')", True), ("open(p, 'w')", True), ("run(x, text=True)", True), ("open(p, 'rb')", False),
+        ("p.open('xb')", False), ("TemporaryFile()", False), ("TemporaryFile('w')", True), ("os.open(p, 3)", False),
+        ("open('b', encoding='utf-8')", False), ("p.read_text(encoding='utf-8')", False),
+    ],
+)  # fmt: skip
+def test_text_of_unknown_encoding_is_recognised(code: str, wrong: bool) -> None:
+    (call,) = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    assert opens_text_of_unknown_encoding(call) is wrong
+
+
+def test_every_text_file_has_an_encoding() -> None:
+    """UTF-8, whatever the system's language is."""
+    for path in [file for top in (*sorted(OWN), "docs") for file in files(top)]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                assert not opens_text_of_unknown_encoding(node), f"{path}:{node.lineno}: {ast.unparse(node)}"
 
 
 @pytest.mark.parametrize("wing", WINGS)

@@ -17,6 +17,7 @@ from test_docs import blocks, commands
 
 from tasks.base import Setting
 from wordways import new
+from wordways.files import FullDiskError
 
 PARADIGM_PAGE, TASK_PAGE = ROOT / "docs" / "add-a-paradigm.md", ROOT / "docs" / "add-a-task-or-metric.md"
 SHOWN = (
@@ -126,7 +127,9 @@ def test_a_second_time_is_refused_and_changes_nothing(copy: Path) -> None:
     assert (copy / "paradigms" / "cosine_masking.py").read_text() == before
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(13, "Permission denied"), FullDiskError("No space left"), KeyboardInterrupt()]
+)
 def test_all_files_are_written_or_none(error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = new.write_atomically
 
@@ -136,8 +139,8 @@ def test_all_files_are_written_or_none(error: BaseException, tmp_path: Path, mon
         write(path, content)
 
     monkeypatch.setattr(new, "write_atomically", full)
-    expected = ValueError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected, match=r"No space left on device|^$"):
+    expected = ValueError if isinstance(error, PermissionError) else type(error)
+    with pytest.raises(expected, match=r"Permission denied|No space left|^$"):
         new.create("task", "my_task", tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -1,7 +1,10 @@
 """Public checkpoints: the same numbers and tokens as transformers, in every published format, or one line."""
 
 import json
+import re
+import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -395,7 +398,7 @@ def write(name: str, content: str) -> Callable[[Path], None]:
 
 BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "no config": (remove("config.json"), "config.json cannot be read"),
-    "config no JSON": (write("config.json", "{"), "config.json is no JSON"),
+    "config no JSON": (write("config.json", "{"), "config.json is damaged ("),
     "config a list": (write("config.json", "[]"), "no model_type"),
     "config empty": (write("config.json", "{}"), "no model_type"),
     "type a number": (configured(model_type=3), "no model_type"),
@@ -436,6 +439,32 @@ def test_a_bad_checkpoint_is_one_line(name: str, tmp_path: Path) -> None:
     assert "\n" not in line
     assert line.startswith("backbone.name=")
     assert why in line
+    assert "damaged" not in line or line.endswith("; fetch this file again"), "what can be done about it"
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_any_damage_to_a_checkpoint_is_one_line(data: st.DataObject) -> None:
+    """A prefix, garbage or a flipped bit in any file; without a checksum, some damage is another model."""
+    path = data.draw(st.sampled_from(sorted(tokenised().folder.iterdir())))
+    content = path.read_bytes()
+    at, bit = data.draw(st.integers(0, min(2000, len(content) - 1))), data.draw(st.integers(0, 7))
+    harmed = [content[:at], content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :], b"[" * 9999, b"null"]
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(shutil.copytree(path.parent, Path(home) / "gpt2"))
+        (folder / path.name).write_bytes(data.draw(st.sampled_from(harmed)))
+        assert re.fullmatch(r"|name=[^\n]+", refusal(Checkpoint(str(folder), None)))
+
+
+def refusal(checkpoint: Checkpoint) -> str:
+    """Why a checkpoint is refused; empty where it is not."""
+    try:
+        assert checkpoint.ids
+        assert checkpoint.fingerprint
+        assert checkpoint.network()
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def running(folder: Path, *more: str) -> Any:
@@ -500,8 +529,6 @@ _FOLDER: list[Path] = []
 def tokenised() -> Checkpoint:
     """One tokenizer for all examples."""
     if not _FOLDER:
-        import tempfile
-
         _FOLDER.append(Path(tempfile.mkdtemp()))
         published(_FOLDER[0], "gpt2", causal=True)
     return Checkpoint(str(_FOLDER[0]), None)

@@ -10,10 +10,10 @@ import yaml
 from omegaconf import DictConfig
 
 from wordways import CONF
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.compose import asked_by, cell_of
+from wordways.files import clear_stale, write_atomically
 from wordways.launch import complete, line_of, run_all
-from wordways.record import write_atomically
 from wordways.run.cell import Cell
 from wordways.run.check import judged_by_itself
 from wordways.run.estimate import announcement
@@ -36,6 +36,7 @@ LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
 def main() -> None:
+    print_anywhere()
     arguments = sys.argv[1:]
     if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
         job()  # --help, --cfg, --info and other questions to hydra
@@ -57,6 +58,7 @@ def main() -> None:
                     raise SettingError(reason)
             for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
                 check_writable(Path(folder))
+                clear_stale(Path(folder))
             for folder in {cell.run.results for cell in cells}:
                 note_command(Path(folder), arguments, cells)
         except SettingError as error:
@@ -76,6 +78,7 @@ def main() -> None:
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
 def job(config: DictConfig) -> None:
     """A run that another sweeper than hydra's basic one chose as it went; it is timed by itself."""
+    print_anywhere()
     cell = cell_of(config)
     print(line_of(cell, run_cell(cell)), flush=True)
 
@@ -99,7 +102,7 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
     asked = [argument for argument in of_numbers if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
     try:
-        known = (yaml.safe_load(path.read_text()) if path.is_file() else None) or []
+        known = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or []
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         known = None
     if not isinstance(known, list):
@@ -108,7 +111,7 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
     if entry not in known:
         try:
             write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
-        except OSError as error:  # permissions do not show a read-only or a full file system
+        except OSError as error:  # permissions do not show a read-only file system
             raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
 
 

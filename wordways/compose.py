@@ -186,7 +186,7 @@ def presets_by_paradigm() -> dict[str, list[str]]:
 
 def class_of_preset(name: str) -> str:
     """Follows `defaults` to the preset that names the class."""
-    node = yaml.safe_load((CONF / "paradigm" / f"{name}.yaml").read_text())
+    node = yaml.safe_load((CONF / "paradigm" / f"{name}.yaml").read_text(encoding="utf-8"))
     if target := node.get("_target_"):
         return target
     parents = [entry.partition("@")[0] for entry in node["defaults"] if isinstance(entry, str) and entry != "_self_"]

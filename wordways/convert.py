@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from paradigms.base import TURNED, halves
+from wordways.command import interruptible, print_anywhere
+from wordways.files import is_full, new_folder
 
 SPACE = "\u2581"  # how SentencePiece writes a space
 
 
 def main() -> None:
     """Exits with status 2 and one line where a file cannot be converted."""
+    print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-convert", description="Writes a checkpoint in Hugging Face's format."
     )
@@ -31,13 +35,17 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.out.exists():
         refuse(f"{asked.out}: exists already")
-    try:
-        if asked.kind == "gguf":
-            convert_gguf(asked.file, asked.out)
-        else:
-            convert_llama2c(asked.file, asked.tokenizer, asked.out)
-    except (OSError, ValueError, ImportError, struct.error) as error:
-        refuse(f"{asked.file}: {' '.join(str(error).split())}")
+    with interruptible("wordways-convert", lambda: f"{asked.out} was not written"):
+        try:
+            with new_folder(asked.out) as fresh:
+                if asked.kind == "gguf":
+                    convert_gguf(asked.file, fresh)
+                else:
+                    convert_llama2c(asked.file, asked.tokenizer, fresh)
+        except (OSError, ValueError, ImportError, struct.error, SafetensorError) as error:
+            if is_full(error):
+                raise
+            refuse(f"{asked.file}: {' '.join(str(error).split())}")
     print(asked.out)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from wordways import CONF
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.settings import locate
 
 PUBLISHED = CONF / "golden.yaml"
@@ -19,6 +19,7 @@ TOLERANCE = 1e-4  # absolute, for likelihoods, nats; tokens and NFE must be equa
 
 
 def main() -> None:
+    print_anywhere()
     parser = argparse.ArgumentParser("wordways-golden", description=__doc__)
     parser.add_argument(
         "file", type=Path, help="JSON file with V, mask_id and cases; each case has fn, args, out and nfe"
@@ -37,13 +38,13 @@ def main() -> None:
 def compared(path: Path) -> Iterator[dict[str, Any]]:
     """The result of every case with the published one. Raises ValueError where the file or a case is invalid."""
     try:
-        golden = json.loads(path.read_text())
+        golden = json.loads(path.read_text(encoding="utf-8"))
         size, mask, cases = int(golden["V"]), int(golden["mask_id"]), list(golden["cases"])
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable ({getattr(error, 'strerror', None) or error})") from None
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not a golden file with V, mask_id and cases ({error})") from None
-    published = yaml.safe_load(PUBLISHED.read_text())
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
     for number, case in enumerate(cases):
         try:
             out, calls = run(case, size, mask, published)

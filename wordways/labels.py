@@ -81,4 +81,4 @@ def natural(label: str) -> list[tuple[int, str]]:
 
 @lru_cache(maxsize=1)
 def words_of() -> Mapping[str, Mapping[str, str]]:
-    return yaml.safe_load((CONF / "labels.yaml").read_text())
+    return yaml.safe_load((CONF / "labels.yaml").read_text(encoding="utf-8"))

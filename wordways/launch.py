@@ -13,6 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from wordways import CONF
+from wordways.command import print_anywhere
 from wordways.compose import cell_of, cells_of
 from wordways.record import Record
 from wordways.report.build import write_report
@@ -54,6 +55,7 @@ class Job:
 
     def __call__(self, config: DictConfig) -> bool:
         """Whether the run has its record now."""
+        print_anywhere()
         cell = cell_of(config)
         record = try_cell(cell, wait=self.wait)
         if record is None:

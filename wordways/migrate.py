@@ -45,7 +45,7 @@ def migrate(results: Path) -> str:
 def rename_in_command(path: Path, names: Mapping[str, str]) -> None:
     if not path.is_file():
         return
-    entries = yaml.safe_load(path.read_text()) or []
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
         entry["cells"] = {names.get(cell, cell): what for cell, what in entry["cells"].items()}
     write_atomically(path, yaml.safe_dump(entries, sort_keys=False, width=200))

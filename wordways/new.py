@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from wordways import HOME
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
+from wordways.files import write_atomically
 from wordways.names import snake_case
-from wordways.record import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -52,6 +52,7 @@ SKELETONS = {
 
 
 def main() -> None:
+    print_anywhere()
     parser = argparse.ArgumentParser("wordways-new", description=__doc__)
     parser.add_argument("what", choices=SKELETONS)
     parser.add_argument("name", metavar="NAME", help="snake_case; the class is its CamelCase")
@@ -96,7 +97,7 @@ def rendered(what: str, name: str) -> dict[str, str]:
     skeleton = SKELETONS[what]
     example, found = snake_case(skeleton.example), {}
     for template, path in skeleton.files.items():
-        text = (TEMPLATES / template).read_text()
+        text = (TEMPLATES / template).read_text(encoding="utf-8")
         for old, new in ((skeleton.example, camel_case(name)), (example, name), (spoken(example), spoken(name))):
             text = re.sub(rf"\b{old}\b", new, text)
         found[path.format(name=name)] = text
@@ -122,10 +123,12 @@ def check_free(what: str, name: str, home: Path) -> None:
             raise ValueError(f"NAME={name}: {path} exists; choose another name")
     package = paths[0].partition("/")[0]
     for path in sorted((home / package).rglob("*.py")):
-        if re.search(rf"^class {kind}\b", path.read_text(), re.M):
+        if re.search(rf"^class {kind}\b", path.read_text(encoding="utf-8"), re.M):
             where = path.relative_to(home).as_posix()
             raise ValueError(f"NAME={name}: {where} defines a class {kind}; choose another name")
-    used = any(re.search(rf"\b{kind}\b", (TEMPLATES / template).read_text()) for template in skeleton.files)
+    used = any(
+        re.search(rf"\b{kind}\b", (TEMPLATES / template).read_text(encoding="utf-8")) for template in skeleton.files
+    )
     if kind != skeleton.example and (used or kind in vars(import_module(package))):
         raise ValueError(f"NAME={name}: {kind} is the name of something that modules import; choose another name")
 

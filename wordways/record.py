@@ -4,15 +4,14 @@ import hashlib
 import io
 import json
 import lzma
-import os
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from wordways.files import write_atomically
 from wordways.names import public, renamed, schema_1
 
 SCHEMA = 2
@@ -127,22 +126,6 @@ def cell_id(config: Mapping[str, Any], schema: int = SCHEMA) -> str:
     """
     identity = {name: config[name] for name in IDENTITY}
     return digest({"schema": schema} | renamed(identity, schema_1 if schema == 1 else public))
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replaces a file atomically: after an interruption, either the old or the complete new file exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~UMASK)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def fields_of(record: Record) -> dict[str, Any]:
@@ -320,12 +303,3 @@ def pack(results: Path, without: Set[str] = frozenset()) -> Path:
     for name in found:
         (results / "cells" / name).unlink(missing_ok=True)
     return results / ARCHIVE
-
-
-def current_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-UMASK = current_umask()

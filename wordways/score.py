@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from tasks.base import Example, Task
 from tasks.metrics.extra import called, check_extra, extra_scores
 from wordways import __version__
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.record import Record, holds_records, read_records, valid_record, write_record
 from wordways.run.keep import references_of
 from wordways.run.provenance import now, tree
@@ -26,6 +26,7 @@ Act = Callable[[Path, Record, str | None], list[str]]  # what is done with a run
 
 def main() -> None:
     """Exits with status 2 and one line where the arguments are wrong, with status 1 where a run could not be scored."""
+    print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-score",
         description="Adds metrics to the finished runs of a results folder, from the texts that measure.keep=all kept.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.record import Record, holds_records, read_records
 from wordways.run.working import FOLDER, Work, works
 
@@ -118,6 +118,7 @@ def asked_of(results: Path) -> dict[str, str]:
 
 def main() -> None:
     """Exits with status 2 and one line where a folder has nothing to tell."""
+    print_anywhere()
     parser = argparse.ArgumentParser(prog="wordways-status", description=__doc__)
     parser.add_argument("results", type=Path, nargs="+", help="results folders")
     folders = parser.parse_args().results

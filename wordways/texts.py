@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wordways.record import Record, write_atomically
+from wordways.files import write_atomically
+from wordways.record import Record
 
 SCORE = "score_"  # begins the column of a metric, so that no metric takes the name of another column
 

@@ -68,8 +68,8 @@ class Checkpoint:
             found = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise self.refused(f"config.json cannot be read ({error.strerror})") from None
-        except ValueError as error:
-            raise self.refused(f"config.json is no JSON ({error})") from None
+        except (ValueError, RecursionError) as error:
+            raise self.damaged(path, error) from None
         if not isinstance(found, dict) or not isinstance(found.get("model_type"), str):
             raise self.refused("config.json has no model_type")
         return found
@@ -105,7 +105,7 @@ class Checkpoint:
                 setattr(found, name, 0.0)
             return found
         except Exception as error:  # pydantic-like validation of transformers raises many kinds
-            raise self.refused(" ".join(str(error).split()) or type(error).__name__) from None
+            raise self.refused(f"config.json describes no network ({told(error)})") from None
 
     @cached_property
     def architecture(self) -> Any:
@@ -137,7 +137,9 @@ class Checkpoint:
         try:
             found = loader.from_pretrained(self.folder, local_files_only=True)
         except Exception as error:
-            raise self.refused(f"its tokenizer cannot be read ({' '.join(str(error).split())[:200]})") from None
+            names = ", ".join(path.name for path in sorted(self.folder.glob("*token*")))
+            remedy = f"fetch {names} again" if names else "fetch tokenizer.json, which it lacks"
+            raise self.refused(f"its tokenizer cannot be read ({told(error)}); {remedy}") from None
         if not found.is_fast:
             raise self.refused(f"{type(found).__name__} has no fast version")
         found.backend_tokenizer.no_padding()
@@ -179,8 +181,8 @@ class Checkpoint:
                 names = sorted(
                     set(json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
                 )
-            except (ValueError, KeyError, AttributeError) as error:
-                raise self.refused(f"{INDEX} is damaged ({error})") from None
+            except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+                raise self.damaged(self.folder / INDEX, error) from None
         found = [self.folder / name for name in names]
         for path in found:
             if not path.is_file():
@@ -191,7 +193,7 @@ class Checkpoint:
                 with safe_open(path, framework="pt") as file:
                     file.keys()
             except (SafetensorError, OSError) as error:
-                raise self.refused(f"{path.name} is damaged ({error})") from None
+                raise self.damaged(path, error) from None
         return found
 
     @cached_property
@@ -240,7 +242,7 @@ class Checkpoint:
             with torch.device("meta"):
                 model = self.architecture._from_config(self.settings, attn_implementation="sdpa")
         except Exception as error:  # settings that do not fit each other raise many kinds
-            raise self.refused(f"config.json describes no network ({' '.join(str(error).split())[:160]})") from None
+            raise self.refused(f"config.json describes no network ({told(error)})") from None
         named = {**model.state_dict(), **dict(model.named_parameters())}
         return {name: tuple(tensor.shape) for name, tensor in named.items()}, set(model.all_tied_weights_keys)
 
@@ -258,9 +260,15 @@ class Checkpoint:
     def check_memory(self) -> None:
         """Raises ValueError where the weights are larger than the memory that the system has left."""
         needed = sum(path.stat().st_size for path in self.files)
-        left = re.search(r"MemAvailable:\s+(\d+) kB", MEMINFO.read_text()) if MEMINFO.is_file() else None
+        left = (
+            re.search(r"MemAvailable:\s+(\d+) kB", MEMINFO.read_text(encoding="utf-8")) if MEMINFO.is_file() else None
+        )
         if left and needed > int(left[1]) * 1024:
             raise self.refused(f"needs {needed / 1e9:.1f} GB of memory, {int(left[1]) / 1e6:.1f} GB are available")
+
+    def damaged(self, path: Path, error: Exception) -> ValueError:
+        """The refusal of a file that cannot be read, with what can be done about it."""
+        return self.refused(f"{path} is damaged ({told(error)}); fetch this file again")
 
     def refused(self, why: str) -> ValueError:
         return ValueError(f"name={self.name}: {why}")
@@ -279,10 +287,15 @@ def downloaded(name: str, revision: str | None) -> str:
     try:
         return snapshot_download(name, revision=revision, allow_patterns=list(WANTED))
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
         raise ValueError(
-            f"name={name}: no such folder, and no such repository could be fetched ({type(error).__name__}: {reason})"
+            f"name={name}: no such folder, and no such repository could be fetched "
+            f"({type(error).__name__}: {told(error)})"
         ) from None
+
+
+def told(error: Exception) -> str:
+    """The beginning of an error's text as one line; its class where it has none."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def loaded(checkpoint: Checkpoint, tensors: dict[str, Tensor]) -> nn.Module:

@@ -1,19 +1,18 @@
 """The `wordways-export` command: writes the trained model of a run as a Hugging Face folder."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import torch
 
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.export.card import PROMPT, Shown, card_of
 from wordways.export.folder import config_of, generation_of, write_json, write_tokenizer, write_weights
 from wordways.export.readings import readings_of
-from wordways.record import UMASK, Record, holds_records, read_records, write_atomically
+from wordways.files import new_folder, write_atomically
+from wordways.record import Record, holds_records, read_records
 from wordways.run.recorded import cell_of_record
 from wordways.run.session import trained_paradigm
 from wordways.run.subject import Subject, test_set
@@ -22,6 +21,7 @@ from wordways.settings import SettingError
 
 def main() -> None:
     """Exits with status 2 and one line where a run cannot be exported."""
+    print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-export",
         description="Writes the trained model of a run as a Hugging Face folder: weights in the layout of Llama, "
@@ -89,17 +89,14 @@ def export(record: Record, out: Path, checkpoints: Path, data: str | None) -> No
         int(subject.blank([0]).holes_BL.sum()),
     )
     decoder = record.config["paradigm"].get("decoder", {})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as whole:
-        folder = Path(whole) / out.name
-        folder.mkdir(mode=0o777 & ~UMASK)
+    with new_folder(out) as folder:
+        folder.mkdir()
         write_weights(folder, paradigm.backbone)
         write_json(folder / "config.json", config)
         holes = max(row.room for row in rows)
         write_json(folder / "generation_config.json", generation_of(text.vocabulary, decoder, holes, readings))
         write_tokenizer(folder, text)
         write_atomically(folder / "README.md", card_of(record, readings, shown, shareable))
-        os.rename(folder, out)
 
 
 def check_exportable(record: Record) -> None:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, processors
 from paradigms.base import Vocabulary, llama_settings, llama_weights
 from wordways import __version__
 from wordways.export.readings import Reading
-from wordways.record import write_atomically
+from wordways.files import write_atomically
 from wordways.run.text import Text
 
 CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}

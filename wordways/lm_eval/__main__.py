@@ -3,13 +3,14 @@
 import sys
 from typing import NoReturn
 
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.record import digest
 from wordways.settings import SettingError
 
 
 def main() -> None:
     """Takes the arguments of `lm-eval run`. Exits with status 2 and one line where the model's settings are invalid."""
+    print_anywhere()
     try:
         from lm_eval._cli import HarnessCLI
         from lm_eval.api.registry import model_registry

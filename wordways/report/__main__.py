@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from wordways.command import interruptible
-from wordways.record import ARCHIVE, Record, holds_records, pack, read_records, write_atomically
+from wordways.command import interruptible, print_anywhere
+from wordways.files import clear_stale, write_atomically
+from wordways.record import ARCHIVE, Record, holds_records, pack, read_records
 from wordways.report.baselines import baseline_rows
 from wordways.report.build import write_report
 from wordways.report.choose import Choice, ChoiceError, Labels, chosen, only_metrics, patterns
@@ -34,6 +35,7 @@ ONLY_WITH_TABLE = {
 
 def main() -> None:
     """Exits with status 2 and one line where the arguments are wrong."""
+    print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-report",
         description="Rebuilds tables, figures and page of a results folder from its records, or compares two folders.",
@@ -98,6 +100,8 @@ def main() -> None:
             refuse(f"{folder}: holds no cells folder")
     with interruptible("wordways-report"):
         try:
+            for folder in folders:
+                clear_stale(folder)
             for line in answer(arguments):
                 print(line)
         except ChoiceError as error:

@@ -17,7 +17,7 @@ import yaml
 from scipy import stats
 
 from wordways import CONF
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.labels import flatten, phrase, titled
 from wordways.names import kind
 from wordways.record import Record, holds_records, read_records
@@ -164,7 +164,7 @@ def compared_rows(rows: Sequence[Row], asked: Mapping[str, Any]) -> str:
 def claims_of(rows: Sequence[Row]) -> list[Table]:
     """The claims that these configurations can decide; none where a claim matches several of them."""
     try:
-        table = claims_table(rows, yaml.safe_load(DECLARED.read_text())["claims"])
+        table = claims_table(rows, yaml.safe_load(DECLARED.read_text(encoding="utf-8"))["claims"])
     except ValueError:
         return []
     measured = table.frame[table.frame["measured"] != "not measured"]
@@ -219,6 +219,7 @@ def with_ends(interval: Interval) -> str:
 
 def main() -> None:
     """The `wordways-claims` command."""
+    print_anywhere()
     parser = argparse.ArgumentParser(prog="wordways-claims", description=__doc__)
     parser.add_argument(
         "results", type=Path, nargs="+", help="results folders, each with a cells/ folder or an archive"
@@ -238,7 +239,7 @@ def write_claims(folders: Sequence[Path], out: Path) -> None:
             sys.exit(2)
         records += [record for record in read_records(folder)[0] if record.cell not in seen]
         seen |= {record.cell for record in records}
-    rows, declared = all_rows(records), yaml.safe_load(DECLARED.read_text())
+    rows, declared = all_rows(records), yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
     try:
         tables = [claims_table(rows, declared["claims"]), textbook_table(rows, declared["textbook"])]
     except ValueError as error:

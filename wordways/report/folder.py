@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from wordways.record import UMASK, write_atomically
+from wordways.files import temporary_prefix, write_atomically
 
 SUMS = "SHA256SUMS"
 
@@ -19,7 +19,7 @@ SUMS = "SHA256SUMS"
 @contextmanager
 def rebuilt(folder: Path) -> Iterator[Path]:
     """Yields an empty folder to build in; its files then replace those that the last build left in `folder`."""
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as fresh:
+    with TemporaryDirectory(dir=folder.parent, prefix=temporary_prefix(folder.name)) as fresh:
         yield Path(fresh)
         install(Path(fresh), folder)
 
@@ -28,7 +28,6 @@ def install(fresh: Path, folder: Path) -> None:
     before, now = sums_of(folder), {path.relative_to(fresh).as_posix(): sha256(path) for path in files(fresh)}
     for name in now:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.chmod(fresh / name, 0o666 & ~UMASK)
         os.replace(fresh / name, folder / name)
     for name in before.keys() - now.keys():
         if (folder / name).is_file() and sha256(folder / name) == before[name]:
@@ -39,7 +38,7 @@ def install(fresh: Path, folder: Path) -> None:
 def sums_of(folder: Path) -> Mapping[str, str]:
     """Checksums of the last build's files by name; names that lead out of the folder are ignored."""
     try:
-        lines = [line.split("  ", 1) for line in (folder / SUMS).read_text().splitlines()]
+        lines = [line.split("  ", 1) for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return {}
     inside = folder.resolve()

@@ -173,4 +173,4 @@ def colours(paradigms: Sequence[str]) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def styled() -> dict[str, str]:
-    return yaml.safe_load(STYLE.read_text())
+    return yaml.safe_load(STYLE.read_text(encoding="utf-8"))

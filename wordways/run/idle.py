@@ -22,7 +22,7 @@ def busy_cores() -> float | None:
 def busy_ticks() -> int | None:
     """Clock ticks, summed over cores since the start of the system, in which a core was neither idle nor waiting."""
     try:
-        name, *ticks = STAT.read_text().split("\n", 1)[0].split()
+        name, *ticks = STAT.read_text(encoding="utf-8").split("\n", 1)[0].split()
         user, nice, system, idle, _waiting, *rest = map(int, ticks[:8])  # guests' time is part of the user's
     except (OSError, ValueError):
         return None

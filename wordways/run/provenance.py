@@ -51,7 +51,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 def cpuinfo() -> dict[str, str]:
     """The facts of /proc/cpuinfo about the first core; empty where there is no such file."""
     try:
-        lines = CPUINFO.read_text().split("\n\n", 1)[0].splitlines()
+        lines = CPUINFO.read_text(encoding="utf-8").split("\n\n", 1)[0].splitlines()
     except OSError:
         return {}
     pairs = (line.partition(":") for line in lines)
@@ -75,7 +75,9 @@ def tree() -> dict[str, Any]:
 def git(*command: str) -> str | None:
     """The output of a git command in the repository; None where it fails."""
     try:
-        done = subprocess.run(["git", "-C", str(HOME), *command], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            ["git", "-C", str(HOME), *command], capture_output=True, encoding="utf-8", errors="replace", timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -57,5 +57,5 @@ def last_cache(device: torch.device) -> int:
     """Bytes of the last-level cache."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).L2_cache_size
-    sizes = [path.read_text().strip() for path in CACHES.glob("index*/size")]
+    sizes = [path.read_text(encoding="utf-8").strip() for path in CACHES.glob("index*/size")]
     return max((int(size[:-1]) << 10 for size in sizes if size.endswith("K")), default=LARGEST_CACHE)

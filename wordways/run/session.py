@@ -26,6 +26,7 @@ from wordways.run.lock import device_lock
 from wordways.run.progress import progress_bar
 from wordways.run.provenance import machine, now, tree
 from wordways.run.roofline import machine_peaks
+from wordways.run.sealed import DamagedError
 from wordways.run.standing import awaits_timing, standing
 from wordways.run.subject import Subject, test_set
 from wordways.run.text import Encoded, Text
@@ -128,7 +129,10 @@ def trained_paradigm(cell: Cell, text: Text, device: torch.device, make_way: Cal
     paradigm = cell.paradigm(text.vocabulary)
     paradigm.backbone.initialise(torch.Generator().manual_seed(cell.run.seed))
     paradigm = paradigm.to(device)
-    load_weights(paradigm, cell.checkpoint / "best.safetensors")
+    try:
+        load_weights(paradigm, cell.checkpoint / "best.safetensors")
+    except DamagedError:
+        return trained(cell, text, device, make_way).paradigm  # sets it aside
     return paradigm.eval()
 
 

@@ -4,14 +4,15 @@ Data have several valid outputs for an input; a greedily decoded teacher has one
 over positions, because it cannot commit to one of several outputs.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tasks.base import Example
-from wordways.record import canonical, digest, write_atomically
+from wordways.record import digest
+from wordways.run.sealed import DamagedError, read_sealed, sound, write_sealed
 from wordways.run.subject import Subject
 from wordways.run.trace import metered
 from wordways.run.writing import write_texts
@@ -19,10 +20,18 @@ from wordways.run.writing import write_texts
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
+@dataclass(frozen=True)
+class Written:
+    """The texts of a teacher, and the FLOP of generating them."""
+
+    texts: list[str]
+    flops: int
+
+
 class Teacher:
     """Replaces targets by texts that a trained paradigm generates for the prompts; cached in `folder`.
 
-    The reference target is kept where the generated text is empty.
+    The reference target is kept where the generated text is empty. A damaged file of texts is set aside.
     """
 
     def __init__(self, subject: Subject, batch: int, folder: Path, progress: Progress):
@@ -30,15 +39,31 @@ class Teacher:
 
     def __call__(self, examples: Sequence[Example]) -> list[Example]:
         path = self.folder / f"{digest([example.id for example in examples])}.json"
-        if not path.is_file():
-            rows = self.subject.text.encode(examples)
-            with self.progress(len(examples)) as advance, metered(self.subject.paradigm) as meter:
-                asked = replace(self.subject, examples=list(examples), rows=rows)
-                texts = write_texts(asked, self.batch, advance)
-            write_atomically(path, canonical({"texts": texts, "flops": meter.flops}))
-        texts = json.loads(path.read_text())["texts"]
-        return [replace(example, target=text or example.target) for example, text in zip(examples, texts, strict=True)]
+        known = sound(path, partial(self.read, count=len(examples))) or self.write(path, examples)
+        return [
+            replace(example, target=text or example.target) for example, text in zip(examples, known.texts, strict=True)
+        ]
+
+    def write(self, path: Path, examples: Sequence[Example]) -> Written:
+        rows = self.subject.text.encode(examples)
+        with self.progress(len(examples)) as advance, metered(self.subject.paradigm) as meter:
+            asked = replace(self.subject, examples=list(examples), rows=rows)
+            made = Written(write_texts(asked, self.batch, advance), meter.flops)
+        write_sealed(path, self.key(path), asdict(made))
+        return made
+
+    def read(self, path: Path, count: int | None = None) -> Written:
+        """The texts of a file, `count` of them if it is known. Raises DamagedError."""
+        found = read_sealed(path, self.key(path), Written)
+        if count not in (None, len(found.texts)):
+            raise DamagedError(f"it holds {len(found.texts)} texts, not {count}")
+        return found
+
+    def key(self, path: Path) -> str:
+        """Training, decoder and examples."""
+        return f"{self.folder.parent.name}/{self.folder.name}/{path.stem}"
 
     def flops(self) -> int:
         """FLOP of generating all texts cached so far."""
-        return sum(json.loads(path.read_text())["flops"] for path in self.folder.glob("*.json"))
+        found = (sound(path, self.read) for path in self.folder.glob("*.json"))
+        return sum(written.flops for written in found if written is not None)

@@ -13,12 +13,13 @@ be decoded with their own length or with a given one.
 
 import functools
 import itertools
+import json
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -27,7 +28,9 @@ from torch import Tensor
 
 from paradigms.base import Canvas, Length, Vocabulary
 from tasks.base import Alphabet, Example, Task
-from wordways.record import digest, write_atomically
+from wordways.files import naming
+from wordways.record import digest
+from wordways.run.sealed import DamagedError, read_sealed, sound, write_sealed
 
 SPECIALS = ["<pad>", "<eos>", "<mask>"]
 PAD, EOS, MASK = 0, 1, 2
@@ -154,8 +157,8 @@ def build_text(task: Task, folder: Path) -> Text:
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         return Text(tokenizer, task)
     path = folder / f"tokenizer-{digest([task.training_hash(), vocabulary])}.json"
-    if path.is_file():
-        return Text(Tokenizer.from_file(str(path)), task)
+    if (kept := sound(path, read_tokenizer)) is not None:
+        return Text(kept, task)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -164,8 +167,17 @@ def build_text(task: Task, folder: Path) -> Text:
         vocab_size=vocabulary, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(task.texts(), trainer)
-    write_atomically(path, tokenizer.to_str())
+    write_sealed(path, path.stem, {"tokenizer": json.loads(tokenizer.to_str())})
     return Text(tokenizer, task)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer that was kept; those of version 0.1 are plain files of `tokenizers`. Raises DamagedError."""
+    fields = read_sealed(path, path.stem, dict[str, Any])
+    try:
+        return Tokenizer.from_str(json.dumps(fields.get("tokenizer", fields)))
+    except Exception as error:  # tokenizers has no class of its own for what it cannot read
+        raise DamagedError(f"it is damaged ({' '.join(str(error).split())[:100]})") from None
 
 
 class Kept(Sequence[Encoded]):
@@ -173,7 +185,7 @@ class Kept(Sequence[Encoded]):
 
     def __init__(self, text: Text, examples: Iterable[Example], taught: Rewrite = list):
         ends, lengths = [0], []
-        with tempfile.TemporaryFile() as file:
+        with naming(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as file:
             for chunk in batched(examples, CHUNK):
                 for row in text.encode(taught(chunk)):
                     parts = [row.prompt, row.target, row.suffix, row.draft]

@@ -1,22 +1,20 @@
 """The training loop, equal for all paradigms: same batches in the same order, same optimiser, same number of steps."""
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from paradigms.base import Canvas, Loss, Paradigm
-from wordways.record import canonical, write_atomically
 from wordways.run.lock import file_lock
 from wordways.run.noise import SeededNoise
+from wordways.run.sealed import DamagedError, built, read_sealed, read_tensors, sound, write_sealed, write_tensors
 from wordways.run.text import Stream
 from wordways.run.trace import metered
 
@@ -91,17 +89,28 @@ def fit(
 ) -> TrainLog:
     """Starts or resumes training, unless `folder` holds a finished one, and loads the best weights.
 
-    Writes best.safetensors, last.safetensors and log.json, and during training state.safetensors to resume from.
+    Writes best.safetensors, last.safetensors and log.json, and during training state.safetensors to resume from. A
+    damaged file is set aside, and what cannot go on without it starts anew.
     Raises FloatingPointError where training diverges.
     """
     with file_lock(folder / "lock", alone=True, why=f"another run is training the same model, {folder.name}"):
-        if not (folder / "log.json").is_file():
+        log = finished(paradigm, folder)
+        if log is None:
             log = train(paradigm, stream, valid, settings, seed, folder, advance)
-            write_atomically(folder / "log.json", canonical(asdict(log)))
+            write_sealed(folder / "log.json", folder.name, asdict(log))
             (folder / "state.safetensors").unlink(missing_ok=True)
-    load_weights(paradigm, folder / "best.safetensors")
+            load_weights(paradigm, folder / "best.safetensors")
     paradigm.eval()
-    return TrainLog(**json.loads((folder / "log.json").read_text()))
+    return log
+
+
+def finished(paradigm: Paradigm, folder: Path) -> TrainLog | None:
+    """The log of a finished training, whose best weights are then loaded; None where one of the two is not sound."""
+    log = sound(folder / "log.json", partial(read_sealed, key=folder.name, kind=TrainLog))
+    if log is not None and sound(folder / "best.safetensors", partial(load_weights, paradigm)) is None:
+        (folder / "log.json").unlink()  # its training, made again, is not finished before its own log is written
+        return None
+    return log
 
 
 def train(
@@ -113,12 +122,12 @@ def train(
     folder: Path,
     advance: Callable[[int], None],
 ) -> TrainLog:
-    """The loop itself, from the last saved state on."""
+    """The loop itself, from the last saved state on, if the best weights until then are there too."""
     device = device_of(paradigm)
     optimizer = optimizer_of(paradigm, settings)
     log = TrainLog([], 0, 0, 0, 0, 0.0)
-    if (folder / "state.safetensors").is_file():
-        log = restore(paradigm, optimizer, folder / "state.safetensors")
+    if sound(folder / "best.safetensors", partial(weights_in, paradigm)):
+        log = sound(folder / "state.safetensors", partial(restore, paradigm, optimizer)) or log
     began = log.curve[-1][0] if log.curve else 0
     advance(began)
     every = math.ceil(settings.steps / CHECKS)
@@ -148,8 +157,8 @@ def train(
             )
             losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
             for name in ["last"] + ["best"] * better:
-                write_atomically(folder / f"{name}.safetensors", save(weights_of(paradigm)))
-            write_atomically(folder / "state.safetensors", snapshot(paradigm, optimizer, log))
+                write_tensors(folder / f"{name}.safetensors", folder.name, weights_of(paradigm), {})
+            write_tensors(folder / "state.safetensors", folder.name, state_of(paradigm, optimizer), asdict(log))
     return log
 
 
@@ -207,30 +216,54 @@ def weights_of(paradigm: Paradigm) -> dict[str, Tensor]:
 
 
 def load_weights(paradigm: Paradigm, path: Path) -> dict[str, Tensor]:
-    """Gives the paradigm the weights of a file; returns all its tensors. Raises KeyError where a weight is missing."""
-    tensors = load_file(path, device=str(device_of(paradigm)))
+    """Gives the paradigm the weights of a file; returns them. Raises DamagedError, and then changes nothing."""
+    return give(paradigm, weights_in(paradigm, path))
+
+
+def give(paradigm: Paradigm, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     with torch.no_grad():
         for name, weight in paradigm.named_parameters():
             weight.copy_(tensors[name])
     return tensors
 
 
-def snapshot(paradigm: Paradigm, optimizer: torch.optim.Optimizer, log: TrainLog) -> bytes:
-    """Weights, optimiser moments and log as one safetensors file."""
+def weights_in(paradigm: Paradigm, path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that has all weights of the paradigm. Raises DamagedError."""
+    tensors, _ = read_tensors(path, path.parent.name)
+    check_shapes(tensors, weights_of(paradigm))
+    return tensors
+
+
+def check_shapes(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Raises DamagedError where a tensor is missing or of another shape."""
+    for name, tensor in expected.items():
+        found = tensors.get(name)
+        if found is None or found.shape != tensor.shape:
+            other = "no" if found is None else f"another shape, {list(found.shape)}, of"
+            raise DamagedError(f"it has {other} {name}, which this model has in {list(tensor.shape)}")
+
+
+def state_of(paradigm: Paradigm, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights and optimiser moments by name."""
     tensors = weights_of(paradigm)
     for name, weight in paradigm.named_parameters():
         for moment, value in optimizer.state[weight].items():
             tensors[f"{moment}/{name}"] = value
-    return save(tensors, metadata={"log": canonical(asdict(log))})
+    return tensors
 
 
 def restore(paradigm: Paradigm, optimizer: torch.optim.Optimizer, path: Path) -> TrainLog:
-    """Loads a snapshot into the paradigm and the optimiser; returns its log."""
-    tensors = load_weights(paradigm, path)
+    """Gives a state to the paradigm and the optimiser; returns its log. Raises DamagedError, and changes nothing."""
+    tensors, fields = read_tensors(path, path.parent.name)
+    log, expected = built(fields, TrainLog), weights_of(paradigm)
     for name, weight in paradigm.named_parameters():
-        optimizer.state[weight] = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS}
-    with safe_open(path, framework="pt") as file:
-        return TrainLog(**json.loads(file.metadata()["log"]))
+        shapes = dict.fromkeys(MOMENTS, weight) | {"step": torch.zeros(())}
+        expected |= {f"{moment}/{name}": shape for moment, shape in shapes.items()}
+    check_shapes(tensors, expected)
+    give(paradigm, tensors)
+    for name, weight in paradigm.named_parameters():
+        optimizer.state[weight] = {moment: tensors[f"{moment}/{name}"].to(weight.device) for moment in MOMENTS}
+    return log
 
 
 def device_of(paradigm: Paradigm) -> torch.device:

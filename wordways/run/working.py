@@ -66,12 +66,12 @@ def working(results: Path, of: str, *, wait: bool, why: str) -> Iterator[bool]:
 @contextmanager
 def sharing(results: Path, of: str) -> Iterator[None]:
     """For a process that does the work which its parent holds."""
-    with (results / FOLDER / of).open("r+", encoding="utf-8") as file, noting(file, of):
+    with (results / FOLDER / of).open("r+b") as file, noting(file, of):
         yield
 
 
 @contextmanager
-def noting(file: IO[str], of: str) -> Iterator[None]:
+def noting(file: IO[bytes], of: str) -> Iterator[None]:
     now = time.time()
     token = CURRENT.set(notes_in(file, Work(of, socket.gethostname(), os.getpid(), now, now)))
     try:
@@ -81,7 +81,7 @@ def noting(file: IO[str], of: str) -> Iterator[None]:
         CURRENT.reset(token)
 
 
-def notes_in(file: IO[str], work: Work) -> Callable[[str, int, int], None]:
+def notes_in(file: IO[bytes], work: Work) -> Callable[[str, int, int], None]:
     """Writes the state of a piece of work into its lock file, not more often than anybody would look."""
     last = 0.0
 
@@ -96,14 +96,14 @@ def notes_in(file: IO[str], work: Work) -> Callable[[str, int, int], None]:
         with suppress(OSError):  # a full disk is no reason to fail here
             file.seek(0)
             file.truncate()
-            file.write(json.dumps(asdict(work)))
+            file.write(json.dumps(asdict(work)).encode())
             file.flush()
 
     return write
 
 
 @contextmanager
-def held(path: Path, wait: bool, why: str) -> Iterator[IO[str] | None]:
+def held(path: Path, wait: bool, why: str) -> Iterator[IO[bytes] | None]:
     """A locked file that exists only while it is held; None where another process holds it and `wait` is False."""
     began, said = time.monotonic(), False
     while (file := locked(path)) is None:
@@ -123,12 +123,12 @@ def held(path: Path, wait: bool, why: str) -> Iterator[IO[str] | None]:
             path.parent.rmdir()
 
 
-def locked(path: Path) -> IO[str] | None:
+def locked(path: Path) -> IO[bytes] | None:
     """The file, locked and not removed meanwhile by its last owner; None where another process holds it."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = path.open("a+", encoding="utf-8")
+            file = path.open("a+b")
         except FileNotFoundError:  # the folder was removed at this moment
             continue
         if not acquired(file, alone=True):
@@ -144,7 +144,7 @@ def works(results: Path) -> list[Work]:
     """What processes work on now in a results folder."""
     found = []
     for path in sorted((results / FOLDER).glob("*")):
-        with suppress(OSError, ValueError, TypeError), path.open(encoding="utf-8") as file:
+        with suppress(OSError, ValueError, TypeError), path.open("rb") as file:
             if not acquired(file, alone=True):
                 found.append(Work(**json.loads(file.read())))
     return found

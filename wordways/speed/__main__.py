@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from wordways.command import interruptible
+from wordways.command import interruptible, print_anywhere
 from wordways.run.lock import device_lock
 from wordways.settings import SettingError, construct
 from wordways.speed.figure import save_figure
@@ -50,6 +50,7 @@ class Asked:
 
 def main() -> None:
     """Exits with status 2 and one line where an argument is wrong, with 1 where a measure failed."""
+    print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-speed",
         description=DESCRIPTION,

@@ -75,7 +75,7 @@ def read_lines(folder: Path) -> list[Line]:
     if not path.is_file():
         return []
     found = []
-    for number, text in enumerate(path.read_text().splitlines(), start=1):
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             found.append(SCHEMA.validate_json(text, strict=True))
         except ValidationError as error:

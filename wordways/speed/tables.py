@@ -25,7 +25,7 @@ def save_tables(lines: Sequence[Line], folder: Path) -> None:
 def targets(lines: Sequence[Line]) -> Table:
     """A row for every target, with the measured ratio or `not measured`."""
     frame = []
-    for target in yaml.safe_load(TARGETS.read_text()):
+    for target in yaml.safe_load(TARGETS.read_text(encoding="utf-8")):
         found = [line for line in lines if fits(line, {"threads": CORES, **target["where"]})]
         reached = found[0] if len(found) == 1 else None
         frame.append(

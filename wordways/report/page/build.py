@@ -48,8 +48,10 @@ def page_of(
 
 def render(payload: Mapping[str, Any]) -> str:
     """The page. It holds the payload as data, which no browser reads as markup."""
-    style, script = (HERE / "page.css").read_text(), script_text()
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string((HERE / "page.html").read_text())
+    style, script = (HERE / "page.css").read_text(encoding="utf-8"), script_text()
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        (HERE / "page.html").read_text(encoding="utf-8")
+    )
     # the only `<` that could end the data's element, and two characters that old parsers take for line ends in code
     data = canonical(payload).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return page.render(
@@ -65,7 +67,7 @@ def render(payload: Mapping[str, Any]) -> str:
 
 def script_text() -> str:
     """The files of SCRIPTS as one script, so that one hash in the content security policy allows all of it."""
-    return "\n".join((HERE / "js" / f"{name}.js").read_text() for name in SCRIPTS)
+    return "\n".join((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def content_hash(content: str) -> str:
@@ -82,7 +84,7 @@ def own_version() -> str:
 
 def bibtex() -> str:
     """The BibTeX entry that CITATION.cff describes."""
-    known = yaml.safe_load(CITATION.read_text())
+    known = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
     authors = " and ".join(f"{{{author['name']}}}" for author in known["authors"])
     return "\n".join(
         [
