@@ -104,6 +104,12 @@ class Task(ABC):
     not_for_training: ClassVar[frozenset[str]]
     """Names of the settings that affect test data only."""
 
+    hashed: ClassVar[frozenset[str]] = frozenset({"data"})
+    """Names of the settings that matter only by what they make of the data, for which `data_hash` stands."""
+
+    unsaid: ClassVar[Mapping[str, str]] = {}
+    """Settings that older records lack, at the value that these then had: a run of this value is the same run."""
+
     fill_in_the_middle: bool = False
     """Whether the suffix is placed before the masked positions, after the prompt, for left-to-right paradigms."""
 
@@ -191,6 +197,10 @@ class Task(ABC):
     @abstractmethod
     def training_hash(self) -> str:
         """Identifies the data that training depends on."""
+
+    def notes(self) -> Sequence[str]:
+        """What a user has to know of the data before a run starts, in lines."""
+        return ()
 
 
 class Drawn(Task):

@@ -16,6 +16,7 @@ from typing import ClassVar
 from rapidfuzz import fuzz, process
 
 from tasks.base import Alphabet, Example, Task
+from tasks.metrics.words import has_spaces
 
 KNOWN = 2000  # training examples that a baseline knows, the first ones
 
@@ -53,7 +54,10 @@ def baselines_of(task: Task) -> list[Baseline]:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What baselines know of a task's training data.  gap: what stands between its units, words or characters."""
+    """What baselines know of a task's training data.  gap: what stands between its units, words or characters.
+
+    Units are characters also where no spaces separate the words of the language.
+    """
 
     examples: Sequence[Example]
     gap: str
@@ -79,7 +83,7 @@ class Training:
 
 @lru_cache(maxsize=1)
 def training_of(task: Task) -> Training:
-    gap = "" if isinstance(task.vocabulary(), Alphabet) else " "
+    gap = "" if isinstance(task.vocabulary(), Alphabet) or not has_spaces(task.language) else " "
     return Training(list(islice(task.examples("train"), KNOWN)), gap)
 
 

@@ -1,10 +1,23 @@
 """Constrained generation on CommonGen: an everyday sentence that contains given concepts (Lin et al., 2020)."""
 
+import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import RealText, check_pieces, checked, find, home, published, read_file, side_by_side
+from tasks.corpus import (
+    RealText,
+    check_pieces,
+    checked,
+    find,
+    home,
+    one_or_more,
+    published,
+    side_by_side,
+    together,
+)
+from tasks.files import read_file
 from tasks.metrics.base import Metric
 from tasks.metrics.coverage import Coverage
 from tasks.metrics.overlap import Bleu, Chrf, LengthRatio, RougeL
@@ -17,9 +30,11 @@ HUB_SPLITS: dict[Split, str] = {"train": "train[:-1000]", "valid": "train[-1000:
 class Constrained(RealText):
     """Prompt: the concepts, separated by spaces; target: a human sentence that contains them, or one of several.
 
+    In training every row is an example; in validation and test all sentences of the same concepts are one.
     data: a folder that has train.src_alpha.txt and train.tgt.txt, with one example a line, and the release's jsonl
     files, or that has a folder commongen with them; null loads `name` from the Hugging Face hub, where the validation
     set serves as the test set, for the published test set has no sentences.  pieces: of the BPE vocabulary.
+    longest: see `RealText`.
     """
 
     holes = "suffix"
@@ -28,8 +43,9 @@ class Constrained(RealText):
     strata = ("concepts",)
     metrics: Sequence[Metric] = (Bleu(), Chrf(), Coverage(), RougeL(), LengthRatio())
 
-    def __init__(self, data: str | None, name: str, revision: str | None, pieces: int):
-        self.data, self.name, self.revision, self.pieces = data, name, revision, pieces
+    def __init__(self, data: str | None, name: str, revision: str | None, pieces: int, longest: int = 1000):
+        self.data, self.name, self.revision = data, name, revision
+        self.pieces, self.longest = pieces, longest
         check_pieces(pieces)
 
     def load(self, split: Split) -> Any:
@@ -43,13 +59,15 @@ class Constrained(RealText):
             said = f"data={folder}: {split}"
             return checked(side_by_side(sides, said), {column: column for column in files}, said)
         path = find(folder, CALLED, FILES[split])
-        table = read_file("json", "data", path)
+        table = read_file("json", "data", path, ["concept_set", "scene"])
         return checked(table, {"concepts": "concept_set", "sentences": "scene"}, f"data={path}")
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
-        for number, (concepts, sentences) in enumerate(self.rows(split, first), first):
-            words = tuple(words_of(concepts))
-            texts = (sentences,) if isinstance(sentences, str) else tuple(sentences)
+        rows = self.rows(split, first if split == "train" else 0)
+        if split != "train":
+            rows = itertools.islice(together(rows).items(), first, None)
+        for number, (concepts, sentences) in enumerate(rows, first):
+            words, texts = words_of(concepts), one_or_more(sentences)
             prompt, name = " ".join(words), f"{split}-{number}"
             yield Example(name, prompt, texts[0], references=texts, stratum=self.strata[0], demands=words)
 
@@ -61,10 +79,8 @@ class Constrained(RealText):
         return 32
 
 
-def words_of(concepts: str | Sequence[str]) -> Sequence[str]:
-    """The words of a list, of a text with spaces, or of word_N#word_V, which marks parts of speech."""
-    if not isinstance(concepts, str):
-        return concepts
-    if "#" in concepts:
-        return [word.rpartition("_")[0] for word in concepts.split("#")]
-    return concepts.split()
+def words_of(concepts: str | Sequence[str]) -> tuple[str, ...]:
+    """The words of a list, of a text with spaces, or of word_N#word_V, which may mark parts of speech."""
+    if isinstance(concepts, str):
+        concepts = concepts.split("#") if "#" in concepts else concepts.split()
+    return tuple(word for concept in concepts if (word := re.sub("_[A-Z]$", "", concept).strip()))

@@ -19,9 +19,6 @@ class Continuation(Windows):
 
     holes = "suffix"
     strata = ("continuation",)
-    metrics: Sequence[Metric] = (
-        Bleu(), Chrf(), SeqRep4(), Distinct1(), Distinct2(), SelfBleu(), UnigramEntropy()
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -33,11 +30,14 @@ class Continuation(Windows):
         pieces: int | None,
         given: int,
         asked: int,
+        language: str = "en",
     ):
-        super().__init__(data, name, subset, revision, unit, pieces)
+        super().__init__(data, name, subset, revision, unit, pieces, language)
         if given < 1 or asked < 1:
             raise ValueError(f"given={given}, asked={asked}: must be at least 1")
         self.given, self.asked = given, asked
+        of_words = [metric(language) for metric in (SeqRep4, Distinct1, Distinct2, SelfBleu, UnigramEntropy)]
+        self.metrics: Sequence[Metric] = (Bleu(language), Chrf(), *of_words)
 
     def example(self, split: Split, number: int) -> Example:
         text = next(self.windows(split, random.Random(f"{split}-{number}"), number, self.given + self.asked))

@@ -5,31 +5,36 @@ data are ValueErrors of one line that names the option, its value and the error.
 """
 
 import hashlib
-import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
 from tasks.base import Example, Setting, Split, Task, Theory
+from tasks.files import ADVICE, first_cause, one_line, quiet
 
 pc: Any = pyarrow.compute  # creates its functions at import, which no type checker sees
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
-LONGEST = 10_000  # characters of a text that is not cut into windows: attention over more would exceed any memory
 LEAST_PIECES = 300
 ROWS = 1000  # rows that are read at a time
-ADVICE = "give a folder through task.data"
 
 
 class RealText(Task):
-    """The shared part of tasks on human text: the data distribution is unknown, and metrics compare with references."""
+    """The shared part of tasks on human text: the data distribution is unknown, and metrics compare with references.
+
+    longest: characters of a text, for attention over a long one takes gigabytes. Training and validation leave rows
+    with a longer one out, which `notes` says; a test set that has one is refused. None where no text needs a limit.
+    """
 
     shareable = False  # licences differ: records keep scores and outputs but no data
+    hashed = frozenset({"data", "longest"})
+    longest: int | None = None
 
     @abstractmethod
     def load(self, split: Split) -> Any:
@@ -37,7 +42,20 @@ class RealText(Task):
 
     @cached_property
     def tables(self) -> dict[Split, Any]:
-        return {split: self.load(split) for split in self.splits}
+        return {split: kept for split, (kept, _) in self.fitting.items()}
+
+    @cached_property
+    def fitting(self) -> dict[Split, tuple[Any, int]]:
+        """The table of every split without rows that have too long a text, and the number of these."""
+        return {split: fitting(self.load(split), split, self.longest) for split in self.splits}
+
+    def notes(self) -> Sequence[str]:
+        return [
+            f"task.longest={self.longest}: {count:,} of {count + len(kept):,} rows of {split} have a text of more "
+            "characters and are left out"
+            for split, (kept, count) in self.fitting.items()
+            if count
+        ]
 
     def rows(self, split: Split, first: int = 0) -> Iterator[tuple[Any, ...]]:
         """The rows of the split, in order, from number `first` on; none of a split that the data set does not have."""
@@ -78,6 +96,31 @@ class RealText(Task):
         return found[1], found[2]
 
 
+def fitting(table: Any, split: Split, longest: int | None) -> tuple[Any, int]:
+    """The rows whose texts have at most `longest` characters, and the number of others.
+
+    Raises ValueError where a test row is among the others, or no row is left.
+    """
+    if longest is None:
+        return table, 0
+    most = np.zeros(len(table), dtype=np.int64)  # characters of a row's longest text
+    for name in table.column_names:
+        for first, chunk in enumerated(table.data.column(name)):
+            several = pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type)
+            rows = pc.list_parent_indices(chunk) if several else range(len(chunk))
+            np.maximum.at(most, np.asarray(rows) + first - 1, pc.utf8_length(chunk.flatten() if several else chunk))
+    long = most > longest
+    if split == "test" and long.any():
+        row = int(long.argmax())
+        raise ValueError(
+            f"longest={longest}: row {row + 1} of test has a text of {most[row]:,} characters, and no test row is left "
+            "out; raise it, or shorten the text"
+        )
+    if long.all():
+        raise ValueError(f"longest={longest}: every row of {split} has a text of more characters; raise it")
+    return (table.select(np.flatnonzero(~long)) if long.any() else table), int(long.sum())
+
+
 class EvaluationOnly(RealText):
     """The shared part of tasks whose data set has test examples alone: for checkpoints that were trained elsewhere."""
 
@@ -109,20 +152,19 @@ def published(name: str, revision: str | None, split: str, subset: str | None = 
         raise ValueError(f"name={name}: cannot be loaded ({one_line(first_cause(error))}); {ADVICE}") from None
 
 
-def read_file(kind: str, option: str, path: Path | str) -> Any:
-    """The table of a file or URL; kind: text (one column, text, of lines), csv or json. Raises ValueError."""
-    import datasets
-    from datasets.arrow_writer import SchemaInferenceError
-    from pandas.errors import EmptyDataError
+def together(rows: Iterable[tuple[Any, str | Sequence[str]]]) -> dict[Any, tuple[str, ...]]:
+    """All texts of every meaning, in the order of the first row of each, wherever in the split its other rows stand.
 
-    quiet()
-    try:
-        return datasets.load_dataset(kind, data_files=str(path), split="train")
-    except Exception as error:
-        advice, cause = f"; {ADVICE}" if option == "name" else "", first_cause(error)
-        empty = isinstance(cause, (SchemaInferenceError, EmptyDataError, StopIteration))
-        what = "contains no text" if empty else f"cannot be read ({one_line(cause)})"
-        raise ValueError(f"{option}={path}: {what}{advice}") from None
+    rows: a meaning, which is a text or several, and one or more texts that express it.
+    """
+    found: dict[Any, list[str]] = {}
+    for meaning, texts in rows:
+        found.setdefault(meaning if isinstance(meaning, str) else tuple(meaning), []).extend(one_or_more(texts))
+    return {meaning: tuple(texts) for meaning, texts in found.items()}
+
+
+def one_or_more(texts: str | Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def home(data: str, called: str) -> Path:
@@ -153,7 +195,7 @@ def side_by_side(columns: Mapping[str, Any], said: str) -> Any:
 
 
 def checked(table: Any, columns: Mapping[str, str], said: str, may_be_blank: Collection[str] = ()) -> Any:
-    """The table's columns under new names. Raises ValueError unless every row has a text, or texts, of legal length.
+    """The table's columns under new names. Raises ValueError unless every row has a text, or texts.
 
     columns: the table's names, by the new ones.  said: the option and its value, for the message.  may_be_blank: new
     names of columns whose texts may be empty.
@@ -193,29 +235,7 @@ def check_chunk(chunk: pa.Array, first: int, column: str, said: str, may_be_blan
         raise ValueError(f"{said}: column {column} contains {kind}, not text")
     absent = pc.is_null(texts) if may_be_blank else pc.equal(pc.utf8_trim_whitespace(texts), "")
     blank = pc.fill_null(absent, True)
-    lengths = pc.utf8_length(texts)
-    wrong = {"no {column}": blank, f"more than {LONGEST:,} characters of {{column}}": pc.greater(lengths, LONGEST)}
-    for what, where in wrong.items():
-        place = pc.index(where, True).as_py()
-        if place >= 0:
-            exactly = f"row {first + place}" if texts is chunk else "a row"
-            raise ValueError(f"{said}: {exactly} has {what.format(column=column)}")
-
-
-def quiet() -> None:
-    import datasets
-
-    datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity(logging.CRITICAL)  # a failure is reported once, by the caller
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-
-
-def first_cause(error: BaseException) -> BaseException:
-    """The innermost cause of an error, which layered libraries wrap several times."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    place = pc.index(blank, True).as_py()
+    if place >= 0:
+        exactly = f"row {first + place}" if texts is chunk else "a row"
+        raise ValueError(f"{said}: {exactly} has no {column}")

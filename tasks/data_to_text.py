@@ -1,15 +1,15 @@
 """Data-to-text on E2E: a short description of a restaurant, with several references (Novikova et al., 2017)."""
 
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import RealText, check_pieces, checked, find, home, read_file
+from tasks.corpus import RealText, check_pieces, checked, find, home, together
+from tasks.files import read_file
 from tasks.metrics.base import Metric
 from tasks.metrics.overlap import Bleu, Chrf, LengthRatio, RougeL
-from tasks.metrics.slots import SlotErrorRate
+from tasks.metrics.slots import SlotErrorRate, slots_of
 
 CALLED = "e2e_nlg"
 FILES: dict[Split, str] = {"train": "trainset.csv", "valid": "devset.csv", "test": "testset_w_refs.csv"}
@@ -20,7 +20,7 @@ class DataToText(RealText):
 
     In training every text is an example; in validation and test every meaning representation is, with all its texts.
     data: a folder that has the release's files, with columns mr and ref, or that has a folder e2e_nlg with them; null
-    reads them from the URL `name`.  pieces: of the BPE vocabulary.
+    reads them from the URL `name`.  pieces: of the BPE vocabulary.  longest: see `RealText`.
     """
 
     holes = "suffix"
@@ -29,8 +29,8 @@ class DataToText(RealText):
     strata = ("restaurants",)
     metrics: Sequence[Metric] = (Bleu(), Chrf(), RougeL(), SlotErrorRate(), LengthRatio())
 
-    def __init__(self, data: str | None, name: str, pieces: int):
-        self.data, self.name, self.pieces = data, name, pieces
+    def __init__(self, data: str | None, name: str, pieces: int, longest: int = 1000):
+        self.data, self.name, self.pieces, self.longest = data, name, pieces, longest
         check_pieces(pieces)
 
     def load(self, split: Split) -> Any:
@@ -44,13 +44,12 @@ class DataToText(RealText):
             for number, (meaning, text) in enumerate(self.rows(split, first), first):
                 yield self.example(f"{split}-{number}", meaning, (text,))
             return
-        groups = itertools.groupby(self.rows(split), key=lambda row: row[0])
-        for number, (meaning, rows) in itertools.islice(enumerate(groups), first, None):
-            yield self.example(f"{split}-{number}", meaning, tuple(text for _, text in rows))
+        meanings = itertools.islice(together(self.rows(split)).items(), first, None)
+        for number, (meaning, texts) in enumerate(meanings, first):
+            yield self.example(f"{split}-{number}", meaning, texts)
 
     def example(self, name: str, meaning: str, texts: tuple[str, ...]) -> Example:
-        demands = tuple(re.findall(r"\w[^,\[\]]*\[[^\]]*\]", meaning))
-        return Example(name, meaning, texts[0], references=texts, stratum=self.strata[0], demands=demands)
+        return Example(name, meaning, texts[0], references=texts, stratum=self.strata[0], demands=slots_of(meaning))
 
     def vocabulary(self) -> int:
         return self.pieces

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import RealText, check_pieces, checked, enumerated, find, home, pc, published, read_file
+from tasks.corpus import RealText, check_pieces, checked, enumerated, find, home, pc, published
+from tasks.files import read_file
 from tasks.metrics.accuracy import Accuracy, FlexibleAccuracy
 from tasks.metrics.base import Metric
 from tasks.stops import before
@@ -24,8 +25,9 @@ class Gsm8k(RealText):
 
     Prompt, stop strings and the two ways to find a number are those of lm-evaluation-harness (Gao et al., 2024):
     accuracy takes the first number after ####, flexible_accuracy the last number.  tokens: masked positions of every
-    example.  pieces: of the BPE vocabulary.  data: a folder that has train.jsonl and test.jsonl, or that has a folder
-    gsm8k with them; null loads `name` from the Hugging Face hub. Worked examples are no training examples.
+    example.  pieces: of the BPE vocabulary.  longest: see `RealText`.  data: a folder that has
+    train.jsonl and test.jsonl, or that has a folder gsm8k with them; null loads `name` from the Hugging Face hub.
+    Worked examples are no training examples.
     """
 
     holes = "suffix"
@@ -44,12 +46,13 @@ class Gsm8k(RealText):
         shots: int,
         tokens: int,
         pieces: int,
+        longest: int = 2000,
     ):
         if shots < 0 or tokens < 1:
             raise ValueError(f"shots={shots}, tokens={tokens}: must be at least 0 and 1")
         check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
-        self.shots, self.tokens, self.pieces = shots, tokens, pieces
+        self.shots, self.tokens, self.pieces, self.longest = shots, tokens, pieces, longest
 
     def load(self, split: Split) -> Any:
         file: Split = "test" if split == "test" else "train"
@@ -57,7 +60,7 @@ class Gsm8k(RealText):
             kept = solved(published(self.name, self.revision, file, self.subset), f"name={self.name}: {file}")
         else:
             path = find(home(self.data, CALLED), CALLED, f"{file}.jsonl")
-            kept = solved(read_file("json", "data", path), f"data={path}")
+            kept = solved(read_file("json", "data", path, ["question", "answer"]), f"data={path}")
         if split == "test":
             return kept
         count = len(kept) - max(1, len(kept) // VALID)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tasks.corpus import find, home, published, read_file
+from tasks.corpus import find, home, published
+from tasks.files import read_file
 from tasks.programs import Programs
 
 CALLED = "humaneval"
@@ -27,4 +28,4 @@ class HumanEval(Programs):
         if self.data is None:
             return published(self.name, self.revision, "test"), f"name={self.name}"
         path = find(home(self.data, CALLED), CALLED, "HumanEval.jsonl.gz", "HumanEval.jsonl")
-        return read_file("json", "data", path), f"data={path}"
+        return read_file("json", "data", path, self.columns), f"data={path}"

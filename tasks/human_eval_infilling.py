@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from tasks.corpus import find, home, read_file
+from tasks.corpus import find, home
+from tasks.files import read_file
 from tasks.programs import REQUIRED, Programs
 
 CALLED = "humaneval_infilling"
@@ -42,7 +43,7 @@ class HumanEvalInfilling(Programs):
         option, path = "name", f"{self.name}/{self.file}"
         if self.data is not None:
             option, path = "data", str(find(home(self.data, CALLED), CALLED, self.file, self.file.removesuffix(".gz")))
-        return read_file("json", option, path), f"{option}={path}"
+        return read_file("json", option, path, self.columns), f"{option}={path}"
 
     def instance(self, name: str) -> str:
         """HumanEval/0 of SingleLineInfilling/HumanEval/0/L0."""

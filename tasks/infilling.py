@@ -27,10 +27,6 @@ class Infilling(Windows):
     the prompt, so that left-to-right paradigms can condition on it. Examples are the same in both.
     """
 
-    metrics: Sequence[Metric] = (
-        EditSimilarity(), ExactMatch(), RougeL(), LengthRatio(), SeqRep4(), UnigramEntropy()
-    )  # fmt: skip
-
     def __init__(
         self,
         data: str | None,
@@ -44,8 +40,9 @@ class Infilling(Windows):
         ngram: int,
         room: int,
         form: Literal["span", "fim"],
+        language: str = "en",
     ):
-        super().__init__(data, name, subset, revision, unit, pieces)
+        super().__init__(data, name, subset, revision, unit, pieces, language)
         if size < 3 or ngram < 1 or room < 1:
             raise ValueError(f"size={size}, ngram={ngram}, room={room}: must be at least 3, 1 and 1")
         if not kinds or len(set(kinds)) < len(kinds):
@@ -54,6 +51,8 @@ class Infilling(Windows):
         self.drawn = functools.lru_cache(maxsize=4)(self.draw)
         self.holes = "suffix" if form == "fim" else "span"
         self.fill_in_the_middle = form == "fim"
+        of_words = [metric(language) for metric in (RougeL, LengthRatio, SeqRep4, UnigramEntropy)]
+        self.metrics: Sequence[Metric] = (EditSimilarity(), ExactMatch(), *of_words)
 
     def example(self, split: Split, number: int) -> Example:
         """Examples of a window follow each other, one for each kind of blank; the window must admit all kinds."""

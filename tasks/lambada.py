@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import EvaluationOnly, checked, enumerated, find, home, pc, published, read_file
+from tasks.corpus import EvaluationOnly, checked, enumerated, find, home, pc, published
+from tasks.files import read_file
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
@@ -32,9 +33,9 @@ class Lambada(EvaluationOnly):
     def load(self, split: Split) -> Any:
         if self.data is not None:
             said, path = "data", find(home(self.data, CALLED), CALLED, "lambada_test.jsonl")
-            return passages(read_file("json", "data", path), f"{said}={path}")
+            return passages(read_file("json", "data", path, ["text"]), f"{said}={path}")
         if self.name.endswith(".jsonl"):
-            return passages(read_file("json", "name", self.name), f"name={self.name}")
+            return passages(read_file("json", "name", self.name, ["text"]), f"name={self.name}")
         return passages(published(self.name, self.revision, split, self.subset), f"name={self.name}")
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:

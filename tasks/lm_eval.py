@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from tasks.base import Example, Split
-from tasks.corpus import EvaluationOnly, one_line
+from tasks.corpus import EvaluationOnly
+from tasks.files import one_line
 from tasks.metrics.base import ByTask, Metric
 from tasks.stops import before
 

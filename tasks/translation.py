@@ -1,7 +1,8 @@
 """Translation of image captions on Multi30k (Elliott et al., 2016), a usual benchmark of NAR decoders."""
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from tasks.corpus import (
     find,
     home,
     published,
-    read_file,
     side_by_side,
 )
-from tasks.metrics.base import Metric
+from tasks.files import ADVICE, read_file
 from tasks.metrics.overlap import Bleu, Chrf
+from tasks.metrics.words import check_language
 
 CALLED = "multi30k"
 HUB_TEST = "test_2016_flickr"
+SEEN = 1000  # test texts whose script is compared with the language
 
 
 class Translation(RealText):
@@ -30,21 +32,29 @@ class Translation(RealText):
 
     data: a folder that has train, val and `test` as NAME.LANGUAGE or NAME.LANGUAGE.gz, one sentence a line, or that has
     a folder multi30k with them; null loads `name` at `revision` from the Hugging Face hub.  pieces: of the BPE
-    vocabulary.  Raises ValueError if files are missing or their numbers of lines differ.
+    vocabulary.  longest: see `RealText`.  BLEU's words are those of the target language (see `tasks.metrics.words`).
+    Raises ValueError if files are missing or their numbers of lines differ.
     """
 
     holes = "suffix"
     generated = False
     not_for_training = frozenset({"test"})
-    metrics: Sequence[Metric] = (Bleu(), Chrf())
 
-    def __init__(self, data: str | None, name: str, revision: str, source: str, target: str, test: str, pieces: int):
-        self.name, self.revision, self.test = name, revision, test
+    def __init__(
+        self,
+        data: str | None,
+        name: str,
+        revision: str,
+        source: str,
+        target: str,
+        test: str,
+        pieces: int,
+        longest: int = 1000,
+    ):
+        self.name, self.revision, self.test, self.longest = name, revision, test, longest
         self.languages, self.language, self.pieces = (source, target), target, pieces
-        self.strata = (test,)
+        self.strata, self.metrics = (test,), (Bleu(target), Chrf())
         check_pieces(pieces)
-        if data is None and test != HUB_TEST:
-            raise ValueError(f"test={test}: {name} has only {HUB_TEST}; give a folder through task.data")
         self.folder = None if data is None else home(data, CALLED)
         self.files = {} if self.folder is None else {split: self.find(self.folder, split) for split in SPLITS}
 
@@ -58,10 +68,16 @@ class Translation(RealText):
         both = {language: language for language in self.languages}
         if self.folder is None:
             said = f"name={self.name}"
+            if self.test != HUB_TEST:
+                raise ValueError(f"test={self.test}: {self.name} has only {HUB_TEST}; {ADVICE}")
             return checked(published(self.name, self.revision, HUB_SPLITS[split]), both, said)
         sides = {language: read_file("text", "data", path) for language, path in self.files[split].items()}
         said = f"data={self.folder}: {split}"
         return checked(side_by_side(sides, said), both, said)
+
+    def data_hash(self) -> str:
+        check_language("target", self.language, [text for _, text in itertools.islice(self.rows("test"), SEEN)])
+        return super().data_hash()
 
     def examples(self, split: Split, first: int = 0) -> Iterable[Example]:
         for number, (source, target) in enumerate(self.rows(split, first), first):

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from tasks.corpus import (
     home,
     pc,
     published,
-    read_file,
 )
+from tasks.files import read_file
+from tasks.metrics.words import check_language
 
 Unit = Literal["word", "character"]
 SHARES = {"train": (0.0, 0.9), "valid": (0.9, 0.95), "test": (0.95, 1.0)}  # of the lines of a file without splits
 TRIES = 1000
+SEEN = 1000  # lines whose script is compared with the language
 
 
 class Windows(RealText):
@@ -38,13 +40,22 @@ class Windows(RealText):
     training, the next 5 % for validation), or a folder named after the corpus, wikitext-2 or tinyshakespeare, with
     these; null loads `name` from the Hugging Face hub, or one file if `name` is the URL of a txt file.
     unit: of the sizes and of the vocabulary, which are `pieces` BPE pieces for words, and all characters otherwise.
+    language: of the text, which decides where metrics see the ends of words (see `tasks.metrics.words`).
     """
 
     generated = True
-    not_for_training = frozenset[str]()
+    not_for_training = frozenset({"language"})
+    unsaid: ClassVar = {"language": "en"}
 
     def __init__(
-        self, data: str | None, name: str, subset: str | None, revision: str | None, unit: Unit, pieces: int | None
+        self,
+        data: str | None,
+        name: str,
+        subset: str | None,
+        revision: str | None,
+        unit: Unit,
+        pieces: int | None,
+        language: str,
     ):
         if (pieces is None) != (unit == "character"):
             raise ValueError(
@@ -53,7 +64,7 @@ class Windows(RealText):
         if pieces is not None:
             check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
-        self.unit, self.pieces = unit, pieces
+        self.unit, self.pieces, self.language = unit, pieces, language
         self.joint = " " if unit == "word" else ""
         # the subset's name without its version, or the name of the folder that the published file is in
         self.corpus = re.sub(r"(-raw)?-v\d+$", "", subset) if subset else name.split("/")[-2:][0]
@@ -91,6 +102,7 @@ class Windows(RealText):
     def data_hash(self) -> str:
         for split in SPLITS:
             self.example(split, 0)  # raises before training if no window fits
+        check_language("language", self.language, [line for (line,) in itertools.islice(self.rows("test"), SEEN)])
         return super().data_hash()
 
     def texts(self) -> Iterable[str]:

@@ -13,7 +13,9 @@ from scipy.stats import entropy
 
 from tasks.metrics import METRICS
 from tasks.metrics.adapter import as_evaluate
-from tasks.metrics.slots import SAYINGS, slot_and_value
+from tasks.metrics.base import Metric
+from tasks.metrics.slots import SAYINGS, slot_and_value, slots_of
+from tasks.metrics.words import TOKENIZERS, OfWords, check_language, scorer, tokenizer_of
 
 WORDS = st.lists(st.sampled_from(["the", "cat", "a", "Straße", "sat.", "on", "🚲", "…", "mat"]), max_size=12).map(
     " ".join
@@ -235,3 +237,90 @@ def test_every_metric_goes_through_evaluate(name: str) -> None:
     sums = [sum(column) for column in zip(*metric.rows(texts, references), strict=True)]
     assert found == {name: metric.value(sums), "signature": metric.signature(references)}
     assert metric.__doc__
+
+
+LETTERS = {
+    "en": "abc ", "de": "aäß ", "fr": "éçù ", "ru": "бгд ", "ar": "ابت ", "hi": "कखग ",
+    "zh": "一只狗在草地上跑", "ja-mecab": "一匹の犬が草の上を走る", "ko-mecab": "개가 풀밭을 달린다",
+    "char": "สุนัขวิ่งบนหญ้า",
+}  # fmt: skip
+CODES = [*list(LETTERS)[:6], "nan", "zh-TW", "zho_Hans", "ja", "ko", *TOKENIZERS["char"]]
+OF_WORDS = {name: type(metric) for name, metric in METRICS.items() if isinstance(metric, OfWords)}
+
+
+@pytest.mark.parametrize("language", CODES)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_an_identical_text_is_perfect_in_every_language_and_a_loop_is_found(language: str, data: st.DataObject) -> None:
+    try:
+        scorer(tokenizer_of(language))
+    except ValueError as error:
+        pytest.skip(str(error))
+    letters = LETTERS.get(language) or LETTERS[tokenizer_of(language)]
+    text = f"{data.draw(st.text(st.sampled_from(letters), min_size=1).filter(str.strip))} " * 8
+    found = {name: kind(language) for name, kind in OF_WORDS.items()}
+    for name, best in {"bleu": 100, "rouge_l": 1, "length_ratio": 1}.items():
+        assert found[name].item(text, [letters[0], text]) == pytest.approx(best), name
+        assert found[name].value(found[name].statistics(text, [text])) == pytest.approx(best), name
+    assert "".join(found["seq_rep_4"].words(text)) == "".join(text.split())
+    assert (found["seq_rep_4"].item(text, ()) or 0) >= 0.5
+    assert (found["distinct_1"].item(text, ()) or 1) <= 0.5
+    assert of_pair(found["self_bleu"], text) == pytest.approx(100)
+
+
+def of_pair(metric: Metric, text: str) -> float | None:
+    """The value of a text beside another one like it."""
+    return metric.value(metric.rows([text, text], [(), ()])[0])
+
+
+def test_words_are_those_of_the_language_and_signatures_say_so() -> None:
+    sentence = "一只狗在草地上跑。"
+    assert OF_WORDS["bleu"]("zh").item(sentence, [sentence]) == pytest.approx(100)
+    assert OF_WORDS["bleu"]("zh").value(OF_WORDS["bleu"]("zh").statistics(sentence, [sentence])) == pytest.approx(100)
+    assert OF_WORDS["seq_rep_4"]().item(sentence * 4, ()) == 0, "of English, the whole is one word"
+    for name, kind in OF_WORDS.items():
+        assert kind().signature([["a"]]) == METRICS[name].signature([["a"]]) == kind("en-GB").signature([["a"]])
+        for language, tokenizer in (("zh", "zh"), ("th", "char")):
+            assert f"tok:{tokenizer}" in kind(language).signature([["a"]]), name
+    assert {name for name, kind in OF_WORDS.items() if "tok:13a" in kind("de").signature([["a"]])} == {
+        "bleu", "length_ratio", "rouge_l", "self_bleu"
+    }  # fmt: skip
+
+
+def test_a_language_whose_words_cannot_be_found_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(**_: object) -> None:
+        raise RuntimeError("pip\ninstall")
+
+    monkeypatch.setattr("tasks.metrics.words.BLEU", missing)
+    scorer.cache_clear()
+    with pytest.raises(ValueError, match=r"^target=ja: needs the tokenizer ja-mecab; pip install 'sacrebleu\[ja\]'$"):
+        check_language("target", "ja", ["犬"])
+    monkeypatch.undo()
+    for language in ("en", "cn", "jp"):
+        with pytest.raises(ValueError, match=rf"^language={language}: most of the text is in a script without spaces"):
+            check_language("language", language, ["English", "一只狗在草地上跑。"])
+    check_language("language", "en", ["English with a sign, 狗"])
+    check_language("language", "zh", ["一只狗在草地上跑。"])
+    check_language("language", "en", [])
+
+
+NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=",[]")).filter(str.strip)
+VALUE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="]"))
+
+
+@given(st.lists(st.tuples(NAME | st.sampled_from(["name", "near", *SAYINGS]), VALUE)), st.text())
+@often
+def test_any_slots_are_read_and_scored(slots: list[tuple[str, str]], text: str) -> None:
+    demands = slots_of(", ".join(f"{name}[{value}]" for name, value in slots))
+    expected = [(" ".join(name.split()), " ".join(value.split())) for name, value in slots]
+    assert [slot_and_value(demand) for demand in demands] == expected
+    errors, demanded = METRICS["slot_error_rate"].statistics(text, demands)
+    assert demanded == len(slots)
+    assert 0 <= errors <= len(slots) + len(SAYINGS)
+
+
+@given(st.lists(st.text()), st.text())
+@often
+def test_any_concepts_are_scored(concepts: list[str], text: str) -> None:
+    said = METRICS["coverage"].item(f"{text} {' '.join(concepts)}", concepts)
+    assert said == (1 if concepts else None), "what stands in the text is covered"

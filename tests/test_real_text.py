@@ -16,7 +16,7 @@ import yaml
 from conftest import CONF, cell
 
 from tasks.base import Alphabet
-from tasks.corpus import LONGEST
+from tasks.constrained import words_of
 from tasks.infilling import Infilling
 from tasks.metrics.judged import JUDGED
 from tasks.windows import Windows
@@ -26,6 +26,7 @@ from wordways.record import Record
 from wordways.report.rows import task_names
 from wordways.run.cell import Cell
 from wordways.run.execute import run_cell
+from wordways.run.shared import task_of
 from wordways.run.text import EOS, MASK, Kept, Text, build_text
 
 TEXT = [
@@ -202,12 +203,15 @@ def test_concepts_are_words_in_every_format(tmp_path: Path) -> None:
     rows = [{"concepts": concepts.split(), "target": s} for concepts, all_of in SENTENCES.items() for s in all_of]
     (hub / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 500))
     (hub / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for written in ("dog_N#run_V#field_N", "dog#run#field", "dog run field", "#dog##run#", ["dog", "", "run_N"]):
+        assert words_of(written) == ("dog", "run", "field")[: 2 + ("field" in written)]
+    assert words_of("dog_N") == ("dog",)
     there = cell("task=constrained", f"task.name={hub}").task
     assert [(e.prompt, e.target) for e in itertools.islice(there.examples("train"), 3)] == [
         (e.prompt, e.target) for e in train
     ]
     counts = [sum(1 for _ in there.examples(split)) for split in ("train", "valid", "test")]
-    assert counts == [500, 1000, 3]
+    assert counts == [500, 2, 2], "rows in training, concepts with all their sentences in validation and test"
 
 
 def test_windows_are_running_text_from_anywhere(tmp_path: Path) -> None:
@@ -346,7 +350,6 @@ def test_a_stream_of_examples_kept_on_disk_gives_them_back(tmp_path: Path) -> No
     assert list(Kept(text, [])) == []
 
 
-LONG = "x" * 100_000
 WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
     "no such folder": ("data_to_text", "", None, "contains no trainset.csv"),
     "no file": ("data_to_text", "devset.csv", None, "contains no devset.csv"),
@@ -354,12 +357,13 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
     "only a header": ("data_to_text", "devset.csv", "mr,ref\n", "devset.csv: "),
     "wrong column": ("data_to_text", "trainset.csv", "mr,text\na[b],c\n",
                      "trainset.csv: has no column ref; it has mr, text"),
-    "numbers": ("data_to_text", "trainset.csv", "mr,ref\n1,2\n", "trainset.csv: column mr contains int64, not text"),
+    "a row too short": ("data_to_text", "trainset.csv", "mr,ref\na[b]\n",
+                        "trainset.csv: cannot be read (the row that ends in line 2 has 1 values, not 2)"),
+    "numbers": ("constrained", "commongen.dev.jsonl", '{"concept_set": 1, "scene": ["b"]}\n',
+                "dev.jsonl: cannot be read (concept_set of line 1 is no text)"),
     "nothing said": ("data_to_text", "trainset.csv", "mr,ref\na[b],c\na[b],\n", "trainset.csv: row 2 has no ref"),
     "torn csv": ("data_to_text", "trainset.csv", 'mr,ref\n"a[b],c\nd,e\n', "trainset.csv: "),
     "csv that is no utf-8": ("data_to_text", "trainset.csv", b"mr,ref\ncaf\xe9,x\n", "trainset.csv: cannot be read ("),
-    "a long text": ("data_to_text", "trainset.csv", f"mr,ref\na[b],{LONG}\n",
-                    f"trainset.csv: row 1 has more than {LONGEST:,} characters of ref"),
     "torn json": ("constrained", "commongen.dev.jsonl", '{"concept_set": "a_N", "scene": ["b"',
                   "dev.jsonl: cannot be read ("),
     "json that is no utf-8": ("constrained", "commongen.dev.jsonl", b'{"concept_set": "a\xe9", "scene": ["b"]}\n',
@@ -372,16 +376,12 @@ WRONG: dict[str, tuple[str, str, str | bytes | None, str]] = {
                          "test.jsonl: a row has no scene"),
     "lines that do not pair up": ("constrained", "train.tgt.txt", "A dog.\n",
                                   ": train has 3 concepts and 1 sentences lines; they must be equally many"),
-    "a long sentence": ("constrained", "train.tgt.txt", f"a\n{LONG}\nb\n",
-                        f": train: row 2 has more than {LONGEST:,} characters of sentences"),
     "an empty text": ("continuation", "valid.txt", b"", "valid.txt: contains no text"),
     "blank lines": ("continuation", "valid.txt", "\n\n\n", ": valid: contains no text"),
     "text that is no utf-8": ("continuation", "valid.txt", b"caf\xe9 a b c\n", "valid.txt: cannot be read ("),
     "too little text": ("continuation", "valid.txt", "a b c\n", ": valid is too short for windows of 11 words"),
     "no text file": ("continuation", "", None, "contains no train.txt"),
     "too few lines": ("continuation_characters", "input.txt", "a\n", ": 1 lines are too few to be split"),
-    "a long line of a pair": ("translation", "train.de", f"{LONG}\nb\n",
-                              f": train: row 1 has more than {LONGEST:,} characters of de"),
     "an empty side": ("translation", "train.de", b"", "train.de: contains no text"),
 }  # fmt: skip
 
@@ -434,6 +434,75 @@ def test_a_line_of_any_length_is_text_for_windows(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text(" ".join(random.Random(0).choices(["ja", "nein"], k=30_000)) + "\n")
     task = cell("task=continuation", f"task.data={tmp_path}", *SMALLER["continuation"]).task
     assert len({e.prompt for e in itertools.islice(task.examples("train"), 20)}) > 10
+
+
+LONG = "a very long text " * 200
+LONG_ROWS = {
+    "constrained": {"train.src_alpha.txt": "\ndog", "train.tgt.txt": f"\n{LONG}"},
+    "data_to_text": {"trainset.csv": f"name[x],{LONG}\n"},
+    "translation": {"train.en": f"{LONG}\n", "train.de": "ja\n"},
+}
+
+
+@pytest.mark.parametrize("name", LONG_ROWS)
+def test_training_leaves_long_texts_out_and_says_so(name: str, tmp_path: Path) -> None:
+    plain = made(name, tmp_path).task
+    for file, more in LONG_ROWS[name].items():
+        with (tmp_path / file).open("a", encoding="utf-8") as opened:
+            opened.write(more)
+    task_of.cache_clear()  # the same folder, in one process
+    found = cell(*overrides(name, tmp_path)).task
+    rows = sum(1 for _ in plain.examples("train"))
+    assert plain.notes() == []
+    assert found.notes() == [
+        f"task.longest=1000: 1 of {rows + 1} rows of train have a text of more characters and are left out"
+    ]
+    assert list(found.examples("train")) == list(plain.examples("train"))
+    assert found.data_hash() == plain.data_hash()
+    with pytest.raises(
+        ValueError, match=r"^task.longest=0: every row of train has a text of more characters; raise it$"
+    ):
+        cell(*overrides(name, tmp_path), "task.longest=0")
+
+
+def test_a_test_set_with_a_long_text_is_refused(tmp_path: Path) -> None:
+    multi30k(tmp_path)
+    for language, line in (("en", LONG), ("de", "ja")):
+        with (tmp_path / f"test_2016_flickr.{language}").open("a") as file:
+            file.write(f"{line}\n")
+    said = (
+        r"^task.longest=1000: row 3 of test has a text of 3,400 characters, and no test row is left out; raise it, or"
+    )
+    with pytest.raises(ValueError, match=said):
+        cell(*overrides("translation", tmp_path))
+    assert cell(*overrides("translation", tmp_path), "task.longest=3400").task.notes() == []
+
+
+def test_settings_at_the_values_of_older_records_make_no_other_cell(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    pairs, running = made("translation", tmp_path / "a"), made("continuation", tmp_path)
+    assert cell(*overrides("translation", tmp_path / "a"), "task.longest=500").id == pairs.id
+    assert "longest" not in pairs.config["task"]
+    assert "language" not in running.config["task"]
+    other = cell(*overrides("continuation", tmp_path), "task.language=zh")
+    assert other.config["task"]["language"] == "zh"
+    assert other.id != running.id
+    assert other.training_key == running.training_key, "metrics alone depend on it"
+    assert {metric.signature([["a"]])[:6] for metric in other.task.metrics if metric.name == "seq_rep_4"} == {"tok:zh"}
+
+
+def test_a_batch_larger_than_the_data_is_said_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    asked = [*overrides("translation", MADE["translation"](tmp_path / "data")), "paradigm=parallel", "train.batch=3"]
+    monkeypatch.setattr(sys, "argv", ["wordways", *asked])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert capfd.readouterr() == ("", "wordways: train.batch=3: the task has only 2 training examples\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_the_local_copies_are_the_published_sets(shared: Path) -> None:

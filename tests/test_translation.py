@@ -3,17 +3,20 @@
 import gzip
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import cell
+from test_record import EMPTY
 
 from tasks.translation import Translation
+from wordways.report.oracles import strangers
 from wordways.settings import SettingError
 
 LINES = {
-    "en": ["A dog runs.", "Two cats\u2028sleep.", "A man."],
-    "de": ["Ein Hund läuft.", "Zwei Katzen schlafen.", "Ein Mann."],
+    "en": ["A dog runs.", "Two cats\u2028sleep.", "A\x0b man\x85\x0c."],
+    "de": ["Ein Hund läuft.", "Zwei\rKatzen schlafen.", "Ein Mann."],
 }
 NAMES = {"train": 3, "val": 2, "test_2016_flickr": 2, "test_2017_flickr": 1}
 
@@ -30,10 +33,10 @@ def folder(path: Path, packed: bool) -> Path:
         for language, lines in LINES.items():
             text = "".join(line + "\n" for line in lines[:count])
             if packed:
-                with gzip.open(path / f"{name}.{language}.gz", "wt", encoding="utf-8") as file:
-                    file.write(text)
+                with gzip.open(path / f"{name}.{language}.gz", "wb") as file:
+                    file.write(text.encode())
             else:
-                (path / f"{name}.{language}").write_text(text, encoding="utf-8")
+                (path / f"{name}.{language}").write_bytes(text.encode())
     return path
 
 
@@ -45,7 +48,7 @@ def translation(data: Path | None, **other: str) -> Translation:
         "target": "de",
         "test": "test_2016_flickr",
     }
-    return Translation(None if data is None else str(data), **(settings | other), pieces=300)
+    return Translation(None if data is None else str(data), pieces=300, **(settings | other), longest=1000)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -133,6 +136,19 @@ def test_the_hub_has_one_test_set() -> None:
         SettingError, match=r"^task.test=test_2017_flickr: bentrevett/multi30k has only test_2016_flickr"
     ):
         cell("task=translation", "task.test=test_2017_flickr")
+
+
+def test_a_language_may_be_called_nan_and_another_test_set_needs_no_folder_in_a_report(tmp_path: Path) -> None:
+    for path in folder(tmp_path, packed=False).glob("*.de"):
+        path.with_suffix(".nan").write_bytes(path.read_bytes())
+    found = cell("task=translation", f"task.data={tmp_path}", "task.pieces=300", "task.target=nan")
+    assert found.config["task"]["target"] == found.task.language == "nan"
+    assert "tok:zh" in found.task.metrics[0].signature([["a"]])
+    with pytest.raises(SettingError, match=r"^train.lr=nan: input should be a valid number$"):
+        cell("task=translation", f"task.data={tmp_path}", "task.pieces=300", "train.lr=nan")
+    config = cell("task=translation", f"task.data={tmp_path}", "task.pieces=300", "task.test=test_2017_flickr").config
+    record = replace(EMPTY, status="ok", config=config)
+    assert strangers([record]) == []
 
 
 def test_records_do_not_carry_the_data(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from wordways.compose import asked_by, cell_of
 from wordways.files import clear_stale, write_atomically
 from wordways.launch import complete, line_of, run_all
 from wordways.run.cell import Cell
-from wordways.run.check import judged_by_itself
+from wordways.run.check import judged_by_itself, larger_than_the_data
 from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.run.memory import keep_freed_memory
@@ -54,7 +54,7 @@ def main() -> None:
             asked = asked_by([argument for argument in arguments if not argument.startswith("-")])
             cells += asked.cells
             for cell in cells:
-                if (reason := judged_by_itself(cell)) and not is_kept(cell):
+                if not is_kept(cell) and (reason := judged_by_itself(cell) or larger_than_the_data(cell)):
                     raise SettingError(reason)
             for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
                 check_writable(Path(folder))
@@ -63,6 +63,8 @@ def main() -> None:
                 note_command(Path(folder), arguments, cells)
         except SettingError as error:
             sys.exit(refuse(error))
+        for line in dict.fromkeys(line for cell in cells for line in cell.task.notes()):
+            print(f"wordways: {line}", file=sys.stderr, flush=True)
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         keep_freed_memory()

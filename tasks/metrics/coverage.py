@@ -1,7 +1,7 @@
 """The share of the given concepts that a sentence contains."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -24,11 +24,17 @@ class Coverage(Mean):
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
         said = {form for word in re.findall(r"\w+", text.lower()) for form in forms(word)}
-        found = [not said.isdisjoint(forms(concept.lower())) for concept in references]
+        found = [covered(concept.lower(), text.lower(), said) for concept in references]
         return sum(found) / len(found) if found else None
 
     def signature(self, references: Sequence[Sequence[str]]) -> str:
         return f"simplemma:{version('simplemma')}|porter, nltk:{version('nltk')}"
+
+
+def covered(concept: str, text: str, said: Collection[tuple[str, str]]) -> bool:
+    """Whether a form of every word of a concept is said; one without words has to occur as it is."""
+    words = re.findall(r"\w+", concept)
+    return all(not forms(word).isdisjoint(said) for word in words) if words else concept in text
 
 
 @lru_cache(maxsize=1 << 16)

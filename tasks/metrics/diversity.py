@@ -11,11 +11,12 @@ from sacrebleu.metrics.helpers import extract_all_word_ngrams
 
 from tasks.metrics.base import BySet, Mean
 from tasks.metrics.overlap import signature_of
+from tasks.metrics.words import OfWords, scorer
 
 ORDERS = 4  # of BLEU
 
 
-class Distinct1(BySet):
+class Distinct1(OfWords, BySet):
     """|distinct words of a set's texts| / |words| (Li et al., 2016).
 
     An n-gram that occurs c times in the set adds 1 / c at each occurrence, so that the count of distinct ones is a sum
@@ -30,16 +31,13 @@ class Distinct1(BySet):
     order: ClassVar[int] = 1
 
     def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
-        split = [text.split() for text in texts]
+        split = [self.words(text) for text in texts]
         grams = [[tuple(words[i : i + self.order]) for i in range(len(words) - self.order + 1)] for words in split]
         found = Counter(gram for row in grams for gram in row)
         return [[math.fsum(1 / found[gram] for gram in row), float(len(row))] for row in grams]
 
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
-
-    def signature(self, references: Sequence[Sequence[str]]) -> str:
-        return ""
 
 
 class Distinct2(Distinct1):
@@ -49,7 +47,7 @@ class Distinct2(Distinct1):
     order = 2
 
 
-class SelfBleu(BySet):
+class SelfBleu(OfWords, BySet):
     """Mean over texts of the BLEU of each with all others as references (Zhu et al., 2018); high for similar texts.
 
     Sentence BLEU as in sacrebleu. The references matter only by their highest count of an n-gram, so that the two
@@ -65,7 +63,7 @@ class SelfBleu(BySet):
     def rows(self, texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[float]]:
         if len(texts) < 2:
             return [[0.0, 0.0] for _ in texts]
-        tokenizer = BLEU().tokenizer
+        tokenizer = scorer(self.tokenizer).tokenizer
         counted = [extract_all_word_ngrams(tokenizer(text.rstrip()), 1, ORDERS) for text in texts]
         lengths = Counter(length for _, length in counted)
         highest: dict[tuple[str, ...], tuple[int, int]] = {}
@@ -91,10 +89,12 @@ class SelfBleu(BySet):
 
     def signature(self, references: Sequence[Sequence[str]]) -> str:
         """As sacrebleu would say it, but for the number of references, which is that of a set's other texts."""
-        return re.sub("^nrefs:1", "nrefs:others", signature_of(BLEU(effective_order=True), [["a"]]))
+        return re.sub(
+            "^nrefs:1", "nrefs:others", signature_of(BLEU(effective_order=True, tokenize=self.tokenizer), [["a"]])
+        )
 
 
-class UnigramEntropy(Mean):
+class UnigramEntropy(OfWords, Mean):
     """-sum of p log2 p over the distinct words of a text, p a word's share of its words; bits, averaged over texts.
 
     To be read beside generative perplexity, which repetitive texts lower (Zheng et al., 2024). It grows with length.
@@ -107,6 +107,6 @@ class UnigramEntropy(Mean):
     beside_data = True
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
-        counts = Counter(text.split()).values()
+        counts = Counter(self.words(text)).values()
         total = sum(counts)
         return math.fsum(count / total * math.log2(total / count) for count in counts) if total else None

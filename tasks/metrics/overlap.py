@@ -9,12 +9,14 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from tasks.metrics.base import ByItem, Mean
+from tasks.metrics.words import OfWords, scorer
 
 
-class Bleu(ByItem):
+class Bleu(OfWords, ByItem):
     """BP * exp(mean over n = 1..4 of log precision_n), 0 to 100 (Papineni et al., 2002; Post, 2018).
 
-    A set's value is corpus BLEU; a single text's is smoothed and uses only the n-gram orders that the text has.
+    A set's value is corpus BLEU; a single text's is smoothed and uses only the n-gram orders that the text has. Words
+    are those of the language's tokenizer (`tasks.metrics.words`), which the signature names.
     """
 
     name = "bleu"
@@ -23,11 +25,11 @@ class Bleu(ByItem):
     pooled = True
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
-        return BLEU(effective_order=True).sentence_score(text, references).score
+        return scorer(self.tokenizer, effective_order=True).sentence_score(text, references).score
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
         """[text length, reference length, matches for n = 1..4, n-grams for n = 1..4]"""
-        score = BLEU().corpus_score([text], [[reference] for reference in references])
+        score = scorer(self.tokenizer).corpus_score([text], [[reference] for reference in references])
         return [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
     def value(self, sums: Sequence[float]) -> float | None:
@@ -35,7 +37,7 @@ class Bleu(ByItem):
         return BLEU.compute_bleu(counts[2:6], counts[6:], counts[0], counts[1], smooth_method="exp").score
 
     def signature(self, references: Sequence[Sequence[str]]) -> str:
-        return signature_of(BLEU(), references)
+        return signature_of(BLEU(tokenize=self.tokenizer), references)
 
 
 class Chrf(ByItem):
@@ -60,7 +62,7 @@ class Chrf(ByItem):
         return signature_of(CHRF(), references)
 
 
-class LengthRatio(ByItem):
+class LengthRatio(OfWords, ByItem):
     """Words of the texts / words of the references closest in length, over the set, as sacrebleu counts for BLEU."""
 
     name = "length_ratio"
@@ -72,34 +74,45 @@ class LengthRatio(ByItem):
         return self.value(self.statistics(text, references))
 
     def statistics(self, text: str, references: Sequence[str]) -> list[float]:
-        return Bleu().statistics(text, references)[:2]
+        return Bleu(self.language).statistics(text, references)[:2]
 
     def value(self, sums: Sequence[float]) -> float | None:
         return sums[0] / sums[1] if sums[1] else None
 
     def signature(self, references: Sequence[Sequence[str]]) -> str:
-        return Bleu().signature(references)
+        return Bleu(self.language).signature(references)
 
 
-class RougeL(Mean):
+class RougeL(OfWords, Mean):
     """2 LCS / (m + n), LCS the longest common subsequence of m and n words, of the best reference (Lin, 2004).
 
-    Computed by rouge-score: words are runs of a-z and 0-9, lower-cased and not stemmed, as made for English. None where
-    there are no words. It hardly reacts to repeated or displaced words, so that it cannot rate parallel decoding.
+    Computed by rouge-score: words are runs of a-z and 0-9, lower-cased and not stemmed, as made for English; in other
+    languages they are BLEU's, lower-cased. None where there are no words. It hardly reacts to repeated or displaced
+    words, so that it cannot rate parallel decoding.
     """
 
     name = "rouge_l"
 
     def item(self, text: str, references: Sequence[str]) -> float | None:
         from rouge_score.rouge_scorer import RougeScorer  # takes a second to import, most of it nltk
+
+        if not any(map(self.tokenize, (text, *references))):
+            return None
+        return RougeScorer(["rougeL"], tokenizer=self).score_multi(list(references), text)["rougeL"].fmeasure
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words, as rouge-score asks a tokenizer for them."""
         from rouge_score.tokenize import tokenize
 
-        if not any(tokenize(one, None) for one in (text, *references)):
-            return None
-        return RougeScorer(["rougeL"]).score_multi(list(references), text)["rougeL"].fmeasure
+        return tokenize(text, None) if self.is_english else self.tokens(text.lower())
+
+    @property
+    def is_english(self) -> bool:
+        return self.language.lower()[:2] == "en"
 
     def signature(self, references: Sequence[Sequence[str]]) -> str:
-        return f"rouge-score:{version('rouge-score')}|stem:no"
+        own = "" if self.is_english else f"|{self.tokenizer_signature()}"
+        return f"rouge-score:{version('rouge-score')}|stem:no{own}"
 
 
 class EditSimilarity(Mean):

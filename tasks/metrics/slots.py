@@ -119,7 +119,7 @@ class SlotErrorRate(ByItem):
 
     Names are matched literally and values by patterns of their usual expressions. This is approximate: to be read
     beside the references' own rate, which includes annotators' errors (8 % in E2E's dev set, 9 % in its test set).
-    A demand has the form "slot[value]"; `item` raises ValueError for any other.
+    A demand has the form "slot[value]", the slot any text without brackets; `item` raises ValueError for any other.
     """
 
     name = "slot_error_rate"
@@ -153,12 +153,17 @@ class SlotErrorRate(ByItem):
         return ""
 
 
+def slots_of(meaning: str) -> tuple[str, ...]:
+    """Every "slot[value]" of a meaning: names have neither commas nor brackets, and values no closing bracket."""
+    return tuple(re.findall(r"[^\s,\[\]][^,\[\]]*\[[^\]]*\]", meaning))
+
+
 def slot_and_value(demand: str) -> tuple[str, str]:
-    """The two parts of "slot[value]". Raises ValueError for any other form."""
-    found = re.fullmatch(r"\s*([\w ]+?)\s*\[(.*)\]\s*", demand)
+    """The two parts of "slot[value]", white space in them as single spaces. Raises ValueError for any other form."""
+    found = re.fullmatch(r"([^\[\]]*[^\[\]\s][^\[\]]*)\[(.*)\]\s*", demand, re.DOTALL)
     if found is None:
         raise ValueError(f"{demand!r}: must have the form slot[value]")
-    return found[1], found[2]
+    return " ".join(found[1].split()), " ".join(found[2].split())
 
 
 def plain(text: str) -> str:

@@ -102,8 +102,10 @@ class Cell:
     @property
     def identified_task(self) -> dict[str, Any]:
         """The task's settings, by what its data are rather than by where they lie."""
-        task = {name: value for name, value in self.nodes["task"].items() if name != "data"}
-        return task | {"data_hash": self.task.data_hash()}
+        task, node = self.task, self.nodes["task"]
+        said = {name: value for name, value in node.items() if name not in task.hashed}
+        said = {name: value for name, value in said.items() if (name, value) not in task.unsaid.items()}
+        return said | {"data_hash": task.data_hash()}
 
     @property
     def training_settings(self) -> dict[str, Any]:
@@ -175,7 +177,7 @@ class Cell:
 
 def shaping_settings(task: Any, node: Mapping[str, Any]) -> dict[str, Any]:
     """A task's settings that shape training; where it only changes what another asks in its test, that one's."""
-    kept = {name: value for name, value in node.items() if name not in {"data"} | task.not_for_training}
+    kept = {name: value for name, value in node.items() if name not in task.hashed | task.not_for_training}
     return shaping_settings(task.task, kept["task"]) if kept.keys() == {"_target_", "task"} else kept
 
 

@@ -1,6 +1,8 @@
 """Everything that can be wrong with a configuration, found before anything is trained."""
 
+import itertools
 import json
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,6 +34,7 @@ TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads"
 
 def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
+    config = spelled(config)
     whole = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
     whole["train"] = UNTRAINED if whole["train"].get("untrained") else whole["train"]
     title, nodes = titles_of(whole), untitled(renamed(whole, public))
@@ -176,6 +179,21 @@ def judged_by_itself(cell: Cell) -> str:
     return f"measure.judge.seed={seed}: is the training of {cell.preset}; a judge has another seed or size"
 
 
+def larger_than_the_data(cell: Cell) -> str:
+    """Why a cell must not be run: a batch has more rows than the task has training examples; else empty."""
+    if cell.training is None or cell.task.generated:
+        return ""
+    batch = cell.training.batch
+    found = training_examples(canonical(cell.nodes["task"]), batch)
+    return f"train.batch={batch}: the task has only {found} training examples" if found < batch else ""
+
+
+@lru_cache(maxsize=64)
+def training_examples(node: str, most: int) -> int:
+    """The number of a task's training examples, counted up to `most`."""
+    return sum(1 for _ in itertools.islice(task_of(node).examples("train"), most))
+
+
 @lru_cache(maxsize=64)
 def rehearse_once(node: str) -> None:
     """The cells of a sweep share a task, which is rehearsed once."""
@@ -189,6 +207,15 @@ def titles_of(nodes: Mapping[str, Any]) -> dict[str, str]:
         if title is not None and not (isinstance(title, str) and title.strip()):
             raise SettingError(f"{name}.title={title}: must be a text")
     return {name: title for name, title in found.items() if title is not None}
+
+
+def spelled(value: Any) -> Any:
+    """Settings in which nan and inf, which hydra reads as floats, are words again: a language may be called nan."""
+    if isinstance(value, Mapping):
+        return {name: spelled(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(spelled, value))
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def untitled(value: Any) -> Any:
