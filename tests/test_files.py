@@ -5,19 +5,16 @@ import errno
 import io
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, largest_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,22 +48,11 @@ def test_a_full_disk_leaves_the_old_file(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-@contextmanager
-def at_most(size: int) -> Iterator[None]:
-    """No file may be larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_write_that_finds_no_room_leaves_the_old_file(tmp_path: Path) -> None:
     """As the system says it, not a stub of ours."""
     path = tmp_path / "a.json"
     write_atomically(path, "old")
-    with at_most(5000), pytest.raises(FullDiskError, match=r"a\.json: File too large$"):
+    with largest_file(5000), pytest.raises(FullDiskError, match=r"a\.json: File too large$"):
         write_atomically(path, "new" * 10_000)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
@@ -161,7 +147,7 @@ def test_what_the_dead_left_is_cleared_and_nothing_else(
     kept = [
         left(cells, temporary_name("a.json")),  # we live
         left(cells, "a.json"),
-        left(cells, ".a.json.ab12cd_9"),  # of version 0.1, but young
+        left(cells, ".a.json.ab12cd_9"),  # an older name, but young
         left(tmp_path, ".gitignore.template", DAY_AND_MORE),
         left(tmp_path, ".hidden", DAY_AND_MORE),
         left(tmp_path / "a" / "b" / "c", f".a.json.{files.this_host()}-{dead}-00000000"),  # deeper than ours lie
@@ -204,22 +190,17 @@ def test_no_other_name_is_stale(name: str) -> None:
     assert files.OWNED.fullmatch(temporary_name(name or "a"))
 
 
-def terminal(encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-
-
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
 def test_tables_are_printed_on_any_terminal(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an encoding has is printed as it is, the rest as question marks."""
     line = "AR: 0.5 ±0.1 – 3 × 4, 語 \ud800"
     monkeypatch.setattr("wordways.report.__main__.answer", lambda _: [line])
     monkeypatch.setattr(sys, "argv", ["wordways-report", str(ROOT / "results" / "oracle")])
-    monkeypatch.setattr(sys, "stdout", terminal(encoding))
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
     report()
     sys.stdout.flush()
-    written = sys.stdout.buffer
-    assert isinstance(written, io.BytesIO)
-    assert written.getvalue() == line.encode(encoding, "replace") + b"\n"
+    assert shown.getvalue() == line.encode(encoding, "replace") + b"\n"
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -238,7 +219,7 @@ def test_help_is_printed_on_any_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     for script in ("wordways-golden", "wordways-new", "wordways-report", "wordways-claims"):
         module, _, name = SCRIPTS[script].partition(":")
         monkeypatch.setattr(sys, "argv", [script, "--help"])
-        monkeypatch.setattr(sys, "stdout", terminal("ascii"))
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
         with pytest.raises(SystemExit, match="0"):
             getattr(import_module(module), name)()
         assert sys.stdout.errors == "replace"

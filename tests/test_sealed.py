@@ -167,7 +167,7 @@ def test_files_of_another_training_are_not_taken(name: str, tmp_path: Path, caps
 
 
 def without_seals(folder: Path) -> None:
-    """As version 0.1 wrote them."""
+    """As they were written before."""
     for path in folder.glob("*.safetensors"):
         _, fields = read_tensors(path, KEY)
         log = {name: value for name, value in fields.items() if name not in ("training", "seal")}

@@ -1,16 +1,19 @@
 """Layout, tokenizers and the stream of batches."""
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import largest_file
 
 from tasks.base import Example, Setting, Split, Task, Theory
 from tasks.list_operations import ListOperations
 from tasks.metrics.accuracy import Accuracy
-from wordways.run.text import EOS, MASK, PAD, Stream, Text, build_text
+from wordways.files import FullDiskError
+from wordways.run.text import EOS, MASK, PAD, Kept, Stream, Text, build_text
 
 
 class Sentences(Task):
@@ -177,3 +180,11 @@ def test_every_other_example_gets_as_many_holes_as_tokens(tmp_path: Path) -> Non
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"train.batch=31: the task has only 30 training examples"):
         Stream(build_text(Sentences(SAID * 10), tmp_path), 31, 0)
+
+
+def test_a_full_folder_of_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = build_text(Sentences([]), tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    examples = [Example(str(number), "a b c" * 9, "d") for number in range(999)]
+    with largest_file(5000), pytest.raises(FullDiskError, match=re.escape(f"{tmp_path}: File too large")):
+        Kept(text, examples)

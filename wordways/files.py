@@ -20,7 +20,7 @@ FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasatt
 UNSYNCED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # what file systems without fsync answer
 DAY_S = 86400
 OWNED = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}")  # a name of `temporary_name`: host and process
-UNOWNED = re.compile(r"\.(.+\.(json|safetensors|yaml|xz)|report)\.[a-z0-9_]{8}")  # the names of version 0.1
+UNOWNED = re.compile(r"\.(.+\.(json|safetensors|yaml|xz)|report)\.[a-z0-9_]{8}")  # older names
 
 
 class FullDiskError(BaseException):

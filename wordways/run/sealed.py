@@ -1,7 +1,7 @@
 """Files of a training that hold its key and their own checksum, so that damaged and foreign ones are found at reading.
 
-The checksum is the SHA-256 of the file with zeros in its place. Files from before version 0.1 have neither; of those,
-only the layout is checked.
+The checksum is the SHA-256 of the file with zeros in its place. Older files have neither key nor checksum; only their
+layout is checked.
 """
 
 import hashlib

@@ -172,7 +172,7 @@ def build_text(task: Task, folder: Path) -> Text:
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer that was kept; those of version 0.1 are plain files of `tokenizers`. Raises DamagedError."""
+    """A tokenizer that was kept; older ones are plain files of `tokenizers`. Raises DamagedError."""
     fields = read_sealed(path, path.stem, dict[str, Any])
     try:
         return Tokenizer.from_str(json.dumps(fields.get("tokenizer", fields)))
