@@ -5,7 +5,8 @@ from conftest import CONF, PRESETS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordways.compose import NEAREST, choices_in_groups, choices_of, compose_cells
+from wordways.compose import choices_in_groups, compose_cells
+from wordways.overrides import NEAREST, choices_of
 from wordways.settings import SettingError
 
 

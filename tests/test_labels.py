@@ -9,9 +9,10 @@ from conftest import CONF, PRESETS, cell
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordways.compose import choices_of, presets_by_paradigm
+from wordways.compose import presets_by_paradigm
 from wordways.labels import axis, file_name, phrase, titled
 from wordways.migrate import composed, title_of_preset
+from wordways.overrides import choices_of
 
 TASKS = choices_of("task")
 

@@ -14,6 +14,9 @@ from wordways.command import interruptible, print_anywhere
 from wordways.compose import asked_by, cell_of
 from wordways.files import clear_stale, write_atomically
 from wordways.launch import complete, line_of, run_all
+from wordways.output import lasting_output
+from wordways.overrides import at_home
+from wordways.questions import answer
 from wordways.run.cell import Cell
 from wordways.run.check import judged_by_itself, larger_than_the_data
 from wordways.run.estimate import announcement
@@ -37,10 +40,7 @@ LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 def main() -> None:
     print_anywhere()
-    arguments = sys.argv[1:]
-    if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
-        job()  # --help, --cfg, --info and other questions to hydra
-        return
+    sys.argv[1:] = arguments = list(map(at_home, sys.argv[1:]))
     cells: list[Cell] = []
 
     def state() -> str:
@@ -51,14 +51,18 @@ def main() -> None:
 
     with interruptible("wordways", state):
         try:
+            if (answered := answer(arguments)) is not None:
+                print(answered)
+                return
             asked = asked_by([argument for argument in arguments if not argument.startswith("-")])
             cells += asked.cells
             for cell in cells:
                 if not is_kept(cell) and (reason := judged_by_itself(cell) or larger_than_the_data(cell)):
                     raise SettingError(reason)
-            for folder in {cell.run.results for cell in cells} | {cells[0].run.checkpoints}:
-                check_writable(Path(folder))
-                clear_stale(Path(folder))
+            for option in ("results", "checkpoints"):
+                for folder in {getattr(cell.run, option) for cell in cells}:
+                    check_writable(option, Path(folder))
+                    clear_stale(Path(folder))
             for folder in {cell.run.results for cell in cells}:
                 note_command(Path(folder), arguments, cells)
         except SettingError as error:
@@ -82,16 +86,17 @@ def job(config: DictConfig) -> None:
     """A run that another sweeper than hydra's basic one chose as it went; it is timed by itself."""
     print_anywhere()
     cell = cell_of(config)
-    print(line_of(cell, run_cell(cell)), flush=True)
+    with lasting_output():
+        print(line_of(cell, run_cell(cell)), flush=True)
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(option: str, folder: Path) -> None:
     """Raises SettingError where the folder cannot be written to; creates nothing."""
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
-        raise SettingError(f"results={folder}: {nearest} is not a folder")
+        raise SettingError(f"{option}={folder}: {nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise SettingError(f"results={folder}: {nearest} cannot be written to")
+        raise SettingError(f"{option}={folder}: {nearest} cannot be written to")
 
 
 def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from wordways.files import FullDiskError, is_full
+from wordways.output import lasting_output
 
 ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
@@ -43,7 +44,8 @@ def interruptible(name: str, state: Callable[[], str] = lambda: "no file is inco
         os.environ[HYDRA] = "1"
         for number in ours:
             signal.signal(number, come)
-        yield
+        with lasting_output():
+            yield
     except BaseException as error:
         if came or isinstance(error, KeyboardInterrupt):
             number = signal.Signals(came[0]) if came else signal.SIGINT

@@ -1,6 +1,5 @@
 """From a command line to checked cells: hydra composes, every cell is checked, every error is one line."""
 
-import difflib
 import re
 import textwrap
 from collections.abc import Sequence
@@ -11,21 +10,28 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wordways import CONF
-from wordways.composition import Composition, composition, of_hydra
+from wordways.composition import Composition, composed_by_hydra, composition, of_hydra
 from wordways.labels import phrase, spoken, titled
 from wordways.names import kind
+from wordways.overrides import checked, choices_of, discrete, read, unknown_choice
 from wordways.run.cell import Cell
 from wordways.run.check import check_cell
 from wordways.settings import SettingError
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-NEAREST = 3  # names that a message offers in place of an unknown one
+PROCESSES = 1024  # more than a machine has cores
+UNCOMPOSED = (
+    HydraException,
+    OmegaConfBaseException,
+    yaml.YAMLError,
+    RecursionError,
+)  # what composing a wrong configuration raises
 
 
 @dataclass(frozen=True)
@@ -46,20 +52,18 @@ def asked_by(arguments: list[str]) -> Asked:
     """Raises SettingError with one line where any cell cannot run."""
     with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
         try:
-            parser = OverridesParser.create()
-            parsed = parser.parse_overrides(arguments)
-            for override in parsed:
-                check_choice(override.key_or_group, override)
+            parsed = read(arguments)
             fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
             config = config_of(fixed)
+            check_launcher(config)
             sweeper = config.hydra.sweeper
             known = sweeper._target_ == BASIC_SWEEPER
             if not known:
                 jobs = [fixed]  # another sweeper decides as it goes; what stays fixed can be checked
             else:
                 axes = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
-                jobs = BasicSweeper.split_arguments(parser.parse_overrides([*axes, *arguments]), None)[0]
-        except (HydraException, OmegaConfBaseException) as error:
+                jobs = BasicSweeper.split_arguments([*read(axes), *discrete(parsed)], None)[0]
+        except UNCOMPOSED as error:
             raise SettingError(one_line(error, arguments)) from None
         return Asked([composed(list(overrides), swept=len(jobs) > 1) for overrides in jobs], config, known)
 
@@ -73,15 +77,22 @@ def cells_of(jobs: Sequence[Sequence[str]]) -> list[Cell]:
 def cell_of_overrides(overrides: list[str]) -> Cell:
     """The one cell of a command without a sweep. Raises SettingError with one line."""
     with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
-        return composed(overrides)
+        return composed(checked(overrides))
 
 
 def composed(overrides: list[str], swept: bool = False) -> Cell:
     """The cell of these overrides, where hydra is initialised. Raises SettingError with one line."""
     try:
-        return checked(composition(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
+        return cell_from(composition(overrides))
+    except UNCOMPOSED as error:
         raise SettingError(one_line(error, overrides, swept)) from None
+
+
+def configuration(overrides: list[str]) -> DictConfig:
+    """What hydra composes of these overrides, made known to what interpolates hydra's settings."""
+    config = compose("config", overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    return config
 
 
 def config_of(fixed: list[str]) -> DictConfig:
@@ -93,12 +104,39 @@ def config_of(fixed: list[str]) -> DictConfig:
         return compose("config", rest, return_hydra_config=True)
 
 
+def composed_for(overrides: list[str]) -> DictConfig:
+    """A configuration to be shown, hydra's included. Raises SettingError where there are several, or none."""
+    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+        for override in (asked := read(overrides)):
+            if override.is_sweep_override():
+                raise SettingError(f"{override.input_line}: must be one value, because one configuration is shown")
+        try:
+            return configuration([override.input_line or "" for override in asked])
+        except UNCOMPOSED as error:
+            raise SettingError(one_line(error, overrides)) from None
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Raises SettingError where joblib would refuse its settings after the first run has been prepared."""
+    settings: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+    if settings.pop("_target_").startswith("hydra_plugins.hydra_joblib_launcher."):
+        from joblib import Parallel  # comes with this launcher
+
+        if not 0 != settings["n_jobs"] <= PROCESSES:
+            allowed = f"must be from 1 to {PROCESSES}, or -1 for one process per core"
+            raise SettingError(f"hydra.launcher.n_jobs={settings['n_jobs']}: {allowed}")
+        try:
+            Parallel(**settings)([])
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"hydra.launcher: {error}") from None
+
+
 def cell_of(config: DictConfig) -> Cell:
     """The cell of a configuration that hydra has composed. Raises SettingError with one line."""
-    return checked(of_hydra(config))
+    return cell_from(of_hydra(config))
 
 
-def checked(found: Composition) -> Cell:
+def cell_from(found: Composition) -> Cell:
     plain = dict(found.plain)
     if isinstance(plain["paradigm"], dict) and (title := plain["paradigm"].get("title")):
         plain["paradigm"] = plain["paradigm"] | {"title": titled(title, changed_settings(found))}
@@ -125,29 +163,6 @@ def value_at(node: Any, path: str) -> Any:
     return node
 
 
-def check_choice(group: str, override: Any) -> None:
-    """Raises SettingError where a group of conf/ has no such choice."""
-    if not (CONF / group).is_dir() or group.startswith("hydra") or override.is_delete():
-        return
-    values = override.sweep_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
-    for value in map(str, values):
-        if value in choices_of(group) or value == "" or "$" in value:
-            continue
-        if group == "experiment" and value in choices_of("task"):
-            raise SettingError(f"experiment={value}: no such choice; that is a task, which task={value} runs")
-        raise SettingError(unknown_choice(group, value, choices_of(group)))
-
-
-def choices_of(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def unknown_choice(group: str, value: str, known: list[str]) -> str:
-    """The line that names the nearest choices."""
-    near = difflib.get_close_matches(value, known, NEAREST, cutoff=0.0)
-    return f"{group}={value}: no such choice; the nearest are {', '.join(near)} (all: wordways --help)"
-
-
 def one_line(error: Exception, arguments: list[str], swept: bool = False) -> str:
     """Hydra's ten lines as one that names the option, its value and what is allowed."""
     text = str(error)
@@ -161,7 +176,22 @@ def one_line(error: Exception, arguments: list[str], swept: bool = False) -> str
         if preset and wrong[1].startswith("paradigm."):
             return lacking_setting(preset, value, wrong[1].removeprefix("paradigm."), swept)
         return f"{value}: no such setting in this configuration; see wordways --cfg job"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+    if isinstance(why := error.__cause__ or error, OmegaConfBaseException):
+        text = str(why).partition("\n")[0]  # the lines that follow are about the inside of OmegaConf
+    reason = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    option = re.sub(r"\\(.)", r"\1", culprit(arguments))  # without hydra's escapes
+    return f"{option}: {reason}" if option else reason
+
+
+def culprit(overrides: list[str]) -> str:
+    """The first override without which the others can be composed; empty where no single one is to blame."""
+    for one in overrides:
+        try:
+            composed_by_hydra([other for other in overrides if other is not one])
+        except UNCOMPOSED:
+            continue
+        return one
+    return ""
 
 
 def lacking_setting(preset: str, value: str, path: str, swept: bool) -> str:

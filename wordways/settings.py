@@ -1,31 +1,55 @@
 """Builds checked objects from a composed configuration; an error names the option, its value and what is allowed."""
 
 import inspect
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import lru_cache
 from importlib import import_module
+from types import UnionType
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 
 class SettingError(ValueError):
-    """An invalid configuration; its text is the one line that the user sees."""
+    """An invalid configuration; its text is the one line that the user sees, whatever the settings contain."""
+
+    def __init__(self, text: str):
+        super().__init__(re.sub(r"\S{200,}", abridged, "".join(map(visible, text.strip()))))
 
 
-def locate(target: str) -> Any:
+def shown(value: Any) -> str:
+    """A value as it is typed; of what has been built, its class."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    plain = isinstance(value, str | int | float | Mapping | list | tuple)
+    return str(value) if plain else type(value).__name__
+
+
+def visible(sign: str) -> str:
+    """A character of a line; what would break it or cannot be printed is escaped."""
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+
+
+def abridged(word: re.Match[str]) -> str:
+    """A word that is too long to be read."""
+    return f"{word[0][:60]}...{word[0][-20:]}"
+
+
+def locate(target: str, path: str = "") -> Any:
     """The class that a path or a public name leads to. Raises SettingError: it is nowhere, or its file has an error."""
     module, _, name = target.rpartition(".")
+    option = f"{join(path, '_target_')}={target}"
     try:
         return getattr(import_module(module), name)
     except Exception as error:  # a user's file may raise anything while it is imported
         absent = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
-        if absent or not module or "defined in no file" in str(error) or "has no attribute" in str(error):
-            raise SettingError(f"_target_={target}: no such class") from None
+        if absent or not module.strip(".") or "defined in no file" in str(error) or "has no attribute" in str(error):
+            raise SettingError(f"{option}: no such class") from None
         reason = " ".join(str(error).split())
-        raise SettingError(f"_target_={target}: cannot be imported ({type(error).__name__}: {reason})") from None
+        raise SettingError(f"{option}: cannot be imported ({type(error).__name__}: {reason})") from None
 
 
 def join(path: str, name: str) -> str:
@@ -38,7 +62,29 @@ def build(node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
 
     The keys are checked against the annotations. Raises SettingError where one is unknown, missing or invalid.
     """
-    return construct(locate(node["_target_"]), node, path, **given)
+    return construct(class_of(node, path), node, path, **given)
+
+
+def class_of(node: Any, path: str, *kinds: type) -> type:
+    """The class that a node names. Raises SettingError where it names none, or one that is of none of the kinds."""
+    if not isinstance(node, Mapping):
+        raise SettingError(f"{path}={shown(node)}: must be settings that name a class in _target_")
+    if "_target_" not in node:
+        raise SettingError(f"{path}._target_: missing; it names the class that the settings are for")
+    if not isinstance(target := node["_target_"], str):
+        raise SettingError(f"{path}._target_={shown(target)}: must be the name of a class")
+    found = locate(target, path)
+    if not (isinstance(found, type) and issubclass(found, kinds or object)):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise SettingError(f"{path}._target_={target}: is no class" + (f" of the kind {wanted}" if kinds else ""))
+    return found
+
+
+def kinds_of(hint: Any) -> list[type]:
+    """The classes of an annotation; none where it also allows what is no class of its own."""
+    parts = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    parts = [part for part in parts if part is not type(None)]
+    return parts if all(isinstance(part, type) for part in parts) else []
 
 
 def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
@@ -49,7 +95,9 @@ def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> 
     for name in settings:
         if name not in parameters:
             known = ", ".join(parameters)
-            raise SettingError(f"{join(path, name)}={settings[name]}: no such setting; {cls.__name__} has {known}")
+            raise SettingError(
+                f"{join(path, name)}={shown(settings[name])}: no such setting; {cls.__name__} has {known}"
+            )
     values = {}
     for name in parameters:
         if name in settings:
@@ -66,7 +114,7 @@ def check(value: Any, hint: Any, path: str) -> Any:
     """The value, checked against `hint`, with nested nodes built. Raises SettingError where it does not fit."""
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return build(value, path)
+            return construct(class_of(value, path, *kinds_of(hint)), value, path)
         if is_dataclass(hint):
             return construct(hint, value, path)
     try:
@@ -74,7 +122,9 @@ def check(value: Any, hint: Any, path: str) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"[{step}]" for step in first["loc"] if isinstance(step, int))
-        raise SettingError(f"{path}{where}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        raise SettingError(
+            f"{path}{where}={shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        ) from None
 
 
 @lru_cache(maxsize=512)

@@ -9,15 +9,14 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from paradigms.base import Canvas, Checkpoint, Paradigm, Vocabulary
 from wordways import CONF
-from wordways.compose import cell_of_overrides, one_line
+from wordways.compose import UNCOMPOSED, cell_of_overrides, one_line
 from wordways.names import kind, public, renamed
+from wordways.overrides import checked
 from wordways.record import digest
 from wordways.run.check import TINY_TRUNK, check_weights, untitled
 from wordways.run.checkpoint_text import vocabulary_of
@@ -103,8 +102,8 @@ def public_source(overrides: Sequence[str]) -> Source:
     """A public checkpoint, as it is, under any paradigm that needs no training."""
     with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
         try:
-            config = compose("config", list(overrides))
-        except (HydraException, OmegaConfBaseException) as error:
+            config = compose("config", checked(overrides))
+        except UNCOMPOSED as error:
             raise SettingError(one_line(error, list(overrides))) from None
     parts: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in ("paradigm", "backbone")}
     nodes = untitled(renamed(parts, public))

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 
 from paradigms.base import Checkpoint, Paradigm, Vocabulary
+from paradigms.decoders.policy import Order
+from paradigms.decoders.sampling import at_least
 from tasks.base import Task
 from wordways.names import public, renamed, schema_1
 from wordways.record import canonical, cell_id, digest
@@ -21,6 +23,17 @@ from wordways.settings import build
 SEEDS = 2**63  # more than the generators tell apart
 THREADS = 1024  # more than a machine has; thread pools fail at some ten thousand, each in its own way
 TRAINING = 3  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What a task suggests to all decoders; those that have no order ignore it."""
+
+    temperature: float
+    order: Order
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 0)
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,9 @@ class RunSettings:
             raise ValueError(f"seed={self.seed}: must be at least 0 and below {SEEDS}")
         if self.threads is not None and not 1 <= self.threads <= THREADS:
             raise ValueError(f"threads={self.threads}: must be at least 1 and at most {THREADS}")
+        for name in ("results", "checkpoints"):
+            if not getattr(self, name).strip() or "\0" in getattr(self, name):
+                raise ValueError(f"{name}={getattr(self, name)}: must be a folder")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device=cuda: this machine has none; use cpu or auto")
 

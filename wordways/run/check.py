@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from paradigms.base import Checkpoint, Paradigm, Vocabulary
+from tasks.base import Task
 from tasks.metrics.extra import check_extra
 from tasks.metrics.judged import JUDGED
 from wordways.labels import titled
 from wordways.names import kind, public, renamed
 from wordways.record import canonical
-from wordways.run.cell import Cell, RunSettings
+from wordways.run.cell import Cell, Decoding, RunSettings
 from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
@@ -25,8 +26,10 @@ from wordways.run.standing import is_finished
 from wordways.run.subject import test_set
 from wordways.run.text import Text
 from wordways.run.train import TrainSettings
-from wordways.settings import SettingError, build, check, construct
+from wordways.settings import SettingError, build, check, class_of, construct, shown
 
+PARTS = ("paradigm", "task", "backbone", "train", "measure")
+KINDS = {"paradigm": Paradigm, "task": Task, "backbone": torch.nn.Module}
 UNTRAINED = {"steps": 0}  # the settings of train=none, without those that a task brings for other choices
 TINY = Vocabulary(size=8, mask=2, eos=1, pad=0)  # enough to see that a paradigm can be built
 TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads": 2, "hidden": 8}
@@ -34,10 +37,17 @@ TINY_TRUNK = {"_target_": "paradigms.Backbone", "layers": 1, "width": 8, "heads"
 
 def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     """Raises SettingError, one line, where the configuration cannot run; trains and writes nothing."""
+    for name in PARTS:
+        if not isinstance(config.get(name), Mapping):
+            raise SettingError(f"{name}={shown(config.get(name))}: must be settings")
     config = spelled(config)
-    whole = {name: config[name] for name in ("paradigm", "task", "backbone", "train", "measure")}
+    whole = {name: config[name] for name in PARTS}
     whole["train"] = UNTRAINED if whole["train"].get("untrained") else whole["train"]
     title, nodes = titles_of(whole), untitled(renamed(whole, public))
+    for name, cls in KINDS.items():
+        class_of(nodes[name], name, cls)
+    if "decoding" in config:
+        check(config["decoding"], Decoding, "decoding")
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
     train, measure = dict(nodes["train"]), dict(nodes["measure"])
     teacher, judge = train.pop("teacher", None), measure.pop("judge", None)
@@ -56,6 +66,7 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
         named = titled(title.get("paradigm") or preset.replace("_", " "), [cell.pretrained.title])
         cell = replace(cell, title={**title, "paradigm": named})
     if teacher is not None:
+        class_of(teacher, "train.teacher", Paradigm)
         own = replace(cell, preset="teacher", nodes={**plain, "paradigm": teacher})
         cell = replace(cell, teacher=own)
     if judge is not None:
@@ -150,10 +161,15 @@ def judge_cell(cell: Cell, plain: Mapping[str, Any], judge: Mapping[str, Any]) -
 
     A judge without a backbone has the cell's, and without a seed 0, as all had before these settings existed.
     """
-    allowed = {"paradigm", "task", "backbone", "seed"}
-    for name in judge.keys() - allowed:
-        known = ", ".join(sorted(allowed))
-        raise SettingError(f"measure.judge.{name}={judge[name]}: no such setting; a judge has {known}")
+    if not isinstance(judge, Mapping):
+        raise SettingError(f"measure.judge={shown(judge)}: must be settings, or null for no judge")
+    allowed = [*KINDS, "seed"]
+    for name in judge:
+        if name not in allowed:
+            known = ", ".join(allowed)
+            raise SettingError(f"measure.judge.{name}={shown(judge[name])}: no such setting; a judge has {known}")
+        if name in KINDS:
+            class_of(judge[name], f"measure.judge.{name}", KINDS[name])
     nodes = {**plain, **{name: node for name, node in judge.items() if name != "seed"}}
     seed = check(judge.get("seed", 0), int, "measure.judge.seed")
     try:
@@ -205,7 +221,7 @@ def titles_of(nodes: Mapping[str, Any]) -> dict[str, str]:
     found = {name: nodes[name].get("title") for name in ("paradigm", "task")}
     for name, title in found.items():
         if title is not None and not (isinstance(title, str) and title.strip()):
-            raise SettingError(f"{name}.title={title}: must be a text")
+            raise SettingError(f"{name}.title={shown(title)}: must be a text")
     return {name: title for name, title in found.items() if title is not None}
 
 
