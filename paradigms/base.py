@@ -2,8 +2,8 @@
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
@@ -45,17 +45,38 @@ class Canvas:
     ids_BL: int64; at the holes, the target tokens in training and the mask id in decoding.
     holes_BL: bool, True at positions to be generated.
     pad_BL: bool, True at padding, which is never attended to and never scored.
+    batch: the training batch of which these are some rows, from row `first` on; None where they are all of it.
     """
 
     ids_BL: Tensor
     holes_BL: Tensor
     pad_BL: Tensor
+    batch: "Canvas | None" = None
+    first: int = 0
 
     def to(self, device: torch.device) -> "Canvas":
         return Canvas(self.ids_BL.to(device), self.holes_BL.to(device), self.pad_BL.to(device))
 
     def rows(self, rows_b: Tensor) -> "Canvas":
         return Canvas(self.ids_BL[rows_b], self.holes_BL[rows_b], self.pad_BL[rows_b])
+
+    @property
+    def whole(self) -> "Canvas":
+        """All rows of the batch."""
+        return self if self.batch is None else self.batch
+
+    def part(self, first: int, end: int) -> "Canvas":
+        """The rows from `first` to before `end`, which still know of their batch."""
+        return Canvas(self.ids_BL[first:end], self.holes_BL[first:end], self.pad_BL[first:end], self, first)
+
+    def within(self, batch: "Canvas") -> "Canvas":
+        """The same rows of a batch that was made of this one's by a change to all of its rows."""
+        return batch.part(self.first, self.first + len(self.ids_BL))
+
+    def among(self, chosen_B: Tensor) -> "Canvas":
+        """Those of these rows that `chosen_B` (bool, over the whole batch) marks, as a part of all that it marks."""
+        first, end = (int(chosen_B[:row].sum()) for row in (self.first, self.first + len(self.ids_BL)))
+        return self.whole.rows(chosen_B).part(first, end)
 
     def hole_positions(self) -> tuple[Tensor, Tensor]:
         """The columns of the holes: (at_BH, real_BH), int64 and bool, H the largest number of holes in a row.
@@ -77,8 +98,8 @@ class Canvas:
 
     def without_columns_behind(self, needed_BL: Tensor) -> "Canvas":
         """The canvas up to the last column that `needed_BL` (B, L) marks in any row."""
-        columns = int(needed_BL.any(0).nonzero().max()) + 1
-        return Canvas(self.ids_BL[:, :columns], self.holes_BL[:, :columns], self.pad_BL[:, :columns])
+        end = int(needed_BL.any(0).nonzero().max()) + 1
+        return replace(self, ids_BL=self.ids_BL[:, :end], holes_BL=self.holes_BL[:, :end], pad_BL=self.pad_BL[:, :end])
 
     def start(self) -> int:
         """The column of the first hole, which must be the same in all rows.
@@ -99,7 +120,7 @@ class Noise(Protocol):
     """The only source of randomness: reproducible samples that depend on the row, not on the batch."""
 
     def uniform(self, call: int, rows_b: Tensor, shape: tuple[int, ...], stream: int = TOKENS) -> Tensor:
-        """Uniform float64 samples in (0, 1), shape (len(rows_b), *shape), for these rows of the canvas.
+        """Uniform float64 samples in (0, 1), shape (len(rows_b), *shape), for these rows of the batch.
 
         The same (seed, row, call, stream) gives the same numbers, whichever other rows are present; `call` numbers the
         forward passes. A larger first dimension of `shape` only appends numbers.
@@ -108,10 +129,25 @@ class Noise(Protocol):
 
 
 class Loss(NamedTuple):
-    """The loss of one training batch: its `mean`, in nats, to be minimised, over `supervised` tokens."""
+    """The loss of a training batch, or of some of its rows, in nats, to be minimised.
 
-    mean: Tensor
+    terms: sums over tokens or over rows, each with the number that it is divided by. They are kept apart because rows
+    may be computed by several processes, or one after another: sums and numbers are then added up before the division.
+    supervised: how many tokens were predicted.
+    """
+
+    terms: Sequence[tuple[Tensor, Tensor]]
     supervised: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """The loss where these rows are the whole batch."""
+        return self.divided_by([count for _, count in self.terms])
+
+    def divided_by(self, counts: Sequence[Tensor]) -> Tensor:
+        """What these rows contribute to the loss of a batch with these counts."""
+        shares = [total / count.clamp(min=1) for (total, _), count in zip(self.terms, counts, strict=True)]
+        return torch.stack(shares).sum() if len(shares) > 1 else shares[0]
 
 
 @dataclass(frozen=True)
@@ -155,7 +191,11 @@ class Paradigm(ABC, nn.Module):
 
     @abstractmethod
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        """The training objective on one batch; `progress` is the completed fraction of training, from 0 to 1."""
+        """The training objective on one batch; `progress` is the completed fraction of training, from 0 to 1.
+
+        The canvas may be a part of a batch. What a row contributes must not depend on which other rows are present;
+        `canvas.whole` has all of them.
+        """
 
     @abstractmethod
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
@@ -193,7 +233,14 @@ class Paradigm(ABC, nn.Module):
 
 
 def all_rows(canvas: Canvas) -> Tensor:
-    return torch.arange(canvas.ids_BL.shape[0], device=canvas.ids_BL.device)
+    """The numbers of the canvas's rows in their batch, (B,)."""
+    return torch.arange(canvas.first, canvas.first + canvas.ids_BL.shape[0], device=canvas.ids_BL.device)
+
+
+def strata(canvas: Canvas, noise: Noise, call: int) -> Tensor:
+    """A uniform sample for each row, (B,), spread evenly over the batch: its variance is the least there can be."""
+    rows_B = all_rows(canvas.whole)
+    return ((noise.uniform(call, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1)[all_rows(canvas)]
 
 
 def ban(logits: Tensor, ids: list[int]) -> Tensor:
@@ -237,10 +284,11 @@ def loss_of_both(
     GPT-BERT (Charpentier and Samuel, 2024) in the proportion one to one. A hybrid thus needs a single set of weights,
     at the price of half the training examples for each objective.
     """
-    coin_B = noise.uniform(0, all_rows(canvas), (1,), ORDER)[:, 0]
-    sides = (reading, coin_B < 0.5), (filling, coin_B >= 0.5)
-    losses = [objective(canvas.rows(rows_B)) for objective, rows_B in sides if rows_B.any()]
-    mean, supervised = losses[0]
-    for loss in losses[1:]:
-        mean, supervised = mean + loss.mean, supervised + loss.supervised
-    return Loss(mean, supervised)
+    coin_B = noise.uniform(0, all_rows(canvas.whole), (1,), ORDER)[:, 0]
+    none = torch.zeros((), device=coin_B.device)
+    terms, supervised = [], none.long()
+    for objective, chosen_B in ((reading, coin_B < 0.5), (filling, coin_B >= 0.5)):
+        rows = canvas.among(chosen_B)
+        loss = objective(rows) if len(rows.ids_BL) else Loss([(none, none)], none.long())
+        terms, supervised = [*terms, *loss.terms], supervised + loss.supervised
+    return Loss(terms, supervised)

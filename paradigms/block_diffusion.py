@@ -18,7 +18,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban, given_the_rest
+from paradigms.base import (
+    ORDER,
+    Canvas,
+    Likelihood,
+    Loss,
+    Noise,
+    Paradigm,
+    Vocabulary,
+    all_rows,
+    ban,
+    given_the_rest,
+    strata,
+)
 from paradigms.decoders.commit_once import OrderAndCount, Part
 from paradigms.decoders.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
 from paradigms.decoders.policy import hide_exactly
@@ -51,13 +63,12 @@ class BlockDiffusion(Paradigm):
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         """Masks exactly l of each block's b holes, weighted b/l; l is stratified over rows and over blocks."""
-        canvas = self.without_blocks_behind_the_end(canvas)
-        rows_B, real_BNK = all_rows(canvas), self.by_block(canvas.holes_BL[:, canvas.start() :])
-        B, N, _ = real_BNK.shape
-        even_BN = rows_B[:, None] / B + torch.arange(N, device=rows_B.device) / N
-        hidden_BNK = self.hide(real_BNK, (noise.uniform(1, rows_B[:1], (1,)) + even_BN) % 1, noise, 0)
+        canvas = canvas.within(self.without_blocks_behind_the_end(canvas.whole))
+        real_BNK = self.by_block(canvas.holes_BL[:, canvas.start() :])
+        even_N = torch.arange(real_BNK.shape[1], device=real_BNK.device) / real_BNK.shape[1]
+        hidden_BNK = self.hide(canvas, real_BNK, (strata(canvas, noise, 1)[:, None] + even_N) % 1, noise, 0)
         nats_B = self.weighted(self.masked_nats(canvas, hidden_BNK), real_BNK, hidden_BNK)
-        return Loss(nats_B.sum() / real_BNK.sum(), hidden_BNK.sum())
+        return Loss([(nats_B.sum(), real_BNK.sum())], hidden_BNK.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         def draw(call: int, rows_b: Tensor, logits_bWV: Tensor, _: Tensor) -> Tensor:
@@ -167,16 +178,16 @@ class BlockDiffusion(Paradigm):
         rows_B, draws_DB = all_rows(canvas), []
         for draw in range(BOUND_DRAWS):
             stratum_BN = (draw + noise.uniform(draw, rows_B, real_BNK.shape[1:2], ORDER)) / BOUND_DRAWS
-            hidden_BNK = self.hide(real_BNK, stratum_BN, noise, draw)
+            hidden_BNK = self.hide(canvas, real_BNK, stratum_BN, noise, draw)
             nats_BNK = self.masked_nats(canvas, hidden_BNK).double()
             draws_DB.append(-self.weighted(nats_BNK, real_BNK, hidden_BNK))
         bound_DB = torch.stack(draws_DB)
         return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
 
-    def hide(self, real_BNK: Tensor, stratum_BN: Tensor, noise: Noise, call: int) -> Tensor:
+    def hide(self, canvas: Canvas, real_BNK: Tensor, stratum_BN: Tensor, noise: Noise, call: int) -> Tensor:
         """bool (B, N, K): the masked holes, a share of each block given by its stratum in (0, 1), at least one."""
         B, N, K = real_BNK.shape
-        chance_BNK = noise.uniform(call, torch.arange(B, device=real_BNK.device), (N * K,)).view(B, N, K)
+        chance_BNK = noise.uniform(call, all_rows(canvas), (N * K,)).view(B, N, K)
         masked_BN = 1 + (stratum_BN * real_BNK.sum(2)).long()
         return hide_exactly(real_BNK.flatten(0, 1), masked_BN.flatten(), chance_BNK.flatten(0, 1)).view(B, N, K)
 

@@ -54,20 +54,26 @@ class CTC(Paradigm):
 
         Raises ValueError where no row of the batch fits.
         """
-        logits_BSV, real_BS = self.read(canvas)
-        text_BL, slots_B = canvas.text(self.vocabulary.eos), real_BS.sum(1)
-        again_BL = (canvas.ids_BL[:, 1:] == canvas.ids_BL[:, :-1]) & text_BL[:, 1:] & text_BL[:, :-1]
-        tokens_B = text_BL.sum(1)
-        held_B = tokens_B + again_BL.sum(1) <= slots_B
-        if not held_B.any():
+        if not self.fits(canvas.whole).any():
             raise ValueError(f"upsample={self.upsample}: no text of this batch fits into its slots; use a larger value")
+        logits_BSV, real_BS = self.read(canvas)
+        slots_B, tokens_B = real_BS.sum(1), canvas.text(self.vocabulary.eos).sum(1)
         log_p_BSV = logits_BSV.log_softmax(-1).clamp(min=torch.finfo(logits_BSV.dtype).min)  # -inf has no gradient
         nats_B = F.ctc_loss(
             log_p_BSV.transpose(0, 1), canvas.ids_BL[:, canvas.start() :], slots_B, tokens_B,
             blank=self.blank, reduction="none", zero_infinity=True,
         )  # fmt: skip
-        supervised = (tokens_B * held_B).sum()
-        return Loss(nats_B.sum() / supervised.clamp(min=1), supervised)
+        supervised = (tokens_B * self.fits(canvas)).sum()
+        return Loss([(nats_B.sum(), supervised)], supervised)
+
+    def fits(self, canvas: Canvas) -> Tensor:
+        """bool (B,): whether the slots of a row hold its text and a blank between equal neighbours."""
+        text_BL, slots_B = (
+            canvas.text(self.vocabulary.eos),
+            self.upsample * (~canvas.pad_BL)[:, : canvas.start()].sum(1),
+        )
+        again_BL = (canvas.ids_BL[:, 1:] == canvas.ids_BL[:, :-1]) & text_BL[:, 1:] & text_BL[:, :-1]
+        return text_BL.sum(1) + again_BL.sum(1) <= slots_B
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         """One forward pass; a text longer than the holes is truncated, a shorter one is filled up with EOS."""

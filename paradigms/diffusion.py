@@ -15,7 +15,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, given_the_rest
+from paradigms.base import (
+    ORDER,
+    Canvas,
+    Likelihood,
+    Loss,
+    Noise,
+    Paradigm,
+    Vocabulary,
+    all_rows,
+    given_the_rest,
+    strata,
+)
 from paradigms.decoders.commit_once import CommitOnce
 from paradigms.decoders.gibbs import Gibbs
 from paradigms.decoders.mask_predict import MaskPredict
@@ -47,13 +58,12 @@ class Diffusion(Paradigm):
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         """Masks exactly l of L, weighted L/l, with l stratified: the lower-variance form of rate t and weight 1/t."""
         at_BH, real_BH = canvas.hole_positions()
-        rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
-        stratum_B = (noise.uniform(1, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1
-        masked_B = 1 + (stratum_B * holes_B).long()
-        hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(0, rows_B, at_BH.shape[1:]))
+        holes_B = real_BH.sum(1)
+        masked_B = 1 + (strata(canvas, noise, 1) * holes_B).long()
+        hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(0, all_rows(canvas), at_BH.shape[1:]))
         nats_BH = self.masked_nats(canvas, at_BH, hidden_BH, training=True)
         weighted_B = nats_BH.sum(1) * holes_B / masked_B
-        return Loss(weighted_B.sum() / holes_B.sum(), hidden_BH.sum())
+        return Loss([(weighted_B.sum(), holes_B.sum())], hidden_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         return self.decoder(self, canvas, noise)

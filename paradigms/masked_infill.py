@@ -49,7 +49,7 @@ class MaskedInfill(Paradigm):
         ids_BL = canvas.ids_BL.scatter(1, at_BH, shown_BH.where(chosen_BH, truth_BH))
         logits_NV = self.backbone(ids_BL, self.rule(canvas), pad_BL=canvas.pad_BL, want_BW=at_BH, need_BW=chosen_BH)
         nats_BH = self.nats(logits_NV, truth_BH, chosen_BH, training=True)
-        return Loss(nats_BH.sum() / chosen_BH.sum().clamp(min=1), chosen_BH.sum())
+        return Loss([(nats_BH.sum(), chosen_BH.sum())], chosen_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         return self.decoder(self, canvas, noise)

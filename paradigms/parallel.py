@@ -69,8 +69,11 @@ class Parallel(Paradigm):
         logits_BHV, length_logits_BV = self.read(canvas, at_BH, hidden_BH)
         nats_BH = self.nats(logits_BHV, canvas.ids_BL.gather(1, at_BH), hidden_BH, training=True)
         length_B = canvas.text(self.vocabulary.eos).sum(1)
-        length_nats = F.cross_entropy(length_logits_BV, length_B.clamp(max=self.vocabulary.size - 1))
-        return Loss(nats_BH.sum() / hidden_BH.sum() + LENGTH_WEIGHT * length_nats, hidden_BH.sum())
+        length_nats_B = F.cross_entropy(
+            length_logits_BV, length_B.clamp(max=self.vocabulary.size - 1), reduction="none"
+        )
+        of_lengths = LENGTH_WEIGHT * length_nats_B.sum(), length_B.new_tensor(len(length_B))
+        return Loss([(nats_BH.sum(), hidden_BH.sum()), of_lengths], hidden_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         how, calls, rest_BL = self.decoder, 0, canvas.ids_BL[:, :0]

@@ -42,7 +42,7 @@ class ShallowDecoder(Paradigm):
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         nats_BH, counted_BH = self.token_nats(canvas)
-        return Loss(nats_BH.sum() / counted_BH.sum(), counted_BH.sum())
+        return Loss([(nats_BH.sum(), counted_BH.sum())], counted_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         text, rule, never = Rows(canvas, self.vocabulary.eos), self.rule(canvas), self.never()

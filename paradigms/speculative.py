@@ -128,4 +128,4 @@ class Speculative(Paradigm):
             need_BW=counted_BM,
         )
         nats_BM = self.nats(logits_NV, said_BL.gather(1, at_BM + 1), counted_BM)
-        return Loss(nats_BM.sum() / counted_BM.sum().clamp(min=1), counted_BM.sum())
+        return Loss([(nats_BM.sum(), counted_BM.sum())], counted_BM.sum())

@@ -40,9 +40,10 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The commands of a page's bash blocks, split into words."""
-    lines = [part for block in blocks(page, "bash") for part in re.split(r"\n|&&", block)]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+    """The commands of a page's bash blocks, split into words, without what starts them several times."""
+    whole = [block.replace("\\\n", " ") for block in blocks(page, "bash")]
+    found = [shlex.split(part, comments=True) for block in whole for part in re.split(r"\n|&&", block)]
+    return [words[words.index("-m") + 1 :] if "torchrun" in words else words for words in found if words]
 
 
 OF_DOCS = [command for page in DOCS if page not in EXTENDING for command in commands(page)]

@@ -46,8 +46,9 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, folder, published(folder, request.param, request.param in CAUSAL)
 
 
-def trunk_of(folder: Path, **how: Any) -> Pretrained:
+def trunk_of(folder: Path, checkpointing: bool = False, **how: Any) -> Pretrained:
     trunk = Pretrained(SIZE, str(folder), **how)
+    trunk.checkpoints_activations = checkpointing
     trunk.initialise(torch.Generator())
     return trunk
 
@@ -322,6 +323,25 @@ def test_a_checkpoint_is_fine_tuned_under_any_objective(kind: str, paradigm: str
     assert curves[0] == curves[1]
     assert keys[0] == keys[1] != keys[2]
     assert curves[0][1][2] != curves[0][0][2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine"), [("llama", "native"), *((k, "transformers") for k in ("gpt2", "modernbert"))]
+)
+def test_checkpointed_activations_change_no_gradient(kind: str, engine: str, tmp_path: Path) -> None:
+    """A layer runs twice, and what it gives to the weights is equal to the bit."""
+    published(tmp_path, kind, kind in CAUSAL)
+    ids_BL, pad_BL = left_padded(8, [8, 5])
+    found, calls = [], []
+    for on in (False, True):
+        trunk = trunk_of(tmp_path, checkpointing=on, engine=engine).train()
+        (layer,) = {module for name, module in trunk.named_modules() if name.endswith(("layers.0", "h.0", "layer.0"))}
+        leaf = next(m for m in layer.modules() if not [*m.children()] and [*m.parameters()])
+        (layer if engine == "native" else leaf).register_forward_pre_hook(lambda *_, on=on: calls.append(on))
+        trunk(ids_BL, causal if kind in CAUSAL else everywhere, pad_BL=pad_BL)[~pad_BL].square().mean().backward()
+        found.append([weight.grad for weight in trunk.parameters() if weight.grad is not None])
+    assert calls.count(True) == 2 * calls.count(False) > 0
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_more_weights_than_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ SHAPING = [
 ]
 NOT_SHAPING = [
     "decoding.temperature=0.5", "paradigm.decoder.top_k=3", "measure.items=7", "results=elsewhere", "threads=1",
-    "dtype=float64",
+    "dtype=float64", "micro_batch=3", "activation_checkpointing=true",
 ]  # fmt: skip
 
 

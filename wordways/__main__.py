@@ -23,24 +23,26 @@ from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.run.memory import keep_freed_memory
 from wordways.run.standing import awaits_timing, is_kept, standing
+from wordways.run.training import check_processes, follow
+from wordways.run.workers import dismiss, joined, rank
 from wordways.settings import SettingError
 
-PLACES = (
-    "results",
-    "checkpoints",
-    "task.data",
-    "overwrite",
-    "progress",
-    "threads",
-    "limits.seconds",
-    "limits.bytes",
-)  # do not change numbers
+PLACES = (  # do not change numbers
+    "results", "checkpoints", "task.data", "overwrite", "progress", "threads", "limits.seconds", "limits.bytes",
+    "micro_batch", "activation_checkpointing",
+)  # fmt: skip
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
 def main() -> None:
     print_anywhere()
-    sys.argv[1:] = arguments = list(map(at_home, sys.argv[1:]))
+    sys.argv[1:] = map(at_home, sys.argv[1:])
+    with joined():
+        follow() if rank() else lead(sys.argv[1:])
+
+
+def lead(arguments: list[str]) -> None:
+    """The command itself, in the first process or the only one."""
     cells: list[Cell] = []
 
     def state() -> str:
@@ -59,6 +61,7 @@ def main() -> None:
             for cell in cells:
                 if not is_kept(cell) and (reason := judged_by_itself(cell) or larger_than_the_data(cell)):
                     raise SettingError(reason)
+            check_processes(cells)
             for option in ("results", "checkpoints"):
                 for folder in {getattr(cell.run, option) for cell in cells}:
                     check_writable(option, Path(folder))
@@ -77,6 +80,7 @@ def main() -> None:
         else:
             timing = True
             job()
+        dismiss()
         print(*complete(cells, timing), sep="\n")
         sys.exit(1 if tell_failures(cells) else 0)
 

@@ -44,6 +44,16 @@ class Network(nn.Module):
         self.sight: Sight | None = None
         self.wanted: tuple[Tensor, ...] | None = None
 
+    @property
+    def checkpoints_activations(self) -> bool:
+        return self.network.is_activation_checkpointing
+
+    @checkpoints_activations.setter
+    def checkpoints_activations(self, on: bool) -> None:
+        """Raises ValueError where transformers cannot."""
+        if on:
+            self.network.activation_checkpointing_enable({"use_reentrant": False})
+
     def cache(self, rows: int, positions: int, layers: int | None = None) -> Any:
         """An empty key-value cache. Raises ValueError where the network keeps no keys and values."""
         if not self.network.can_generate():

@@ -35,6 +35,7 @@ class Pretrained(nn.Module):
     ):
         super().__init__()
         self.checkpoint: Checkpoint = checkpoint_of(name, revision)
+        self.checkpoints_activations = False
         self.shifted = self.checkpoint.family.shifted if shifted is None else shifted
         self.native, self.layers = engine == "native", range(0)  # transformers runs all layers or none
         if self.native:
@@ -47,6 +48,7 @@ class Pretrained(nn.Module):
 
         self.trunk: Any = native(self.checkpoint) if self.native else Network(self.checkpoint)
         self.check_rules()
+        self.trunk.checkpoints_activations = self.checkpoints_activations
 
     def forward(
         self,

@@ -7,11 +7,12 @@ It has pre-norm RMSNorm (Zhang and Sennrich, 2019), rotary position embeddings (
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint as recomputed
 
 from paradigms.trunk.attention import AttentionRule
 from paradigms.trunk.cache import Cache
@@ -87,6 +88,7 @@ class Backbone(nn.Module):
     """
 
     checkpoint: None = None  # of a public model, whose tokenizer comes with it
+    checkpoints_activations = False  # whether a gradient keeps only the layers' inputs (Chen et al., 2016)
 
     def __init__(
         self,
@@ -214,7 +216,7 @@ class Backbone(nn.Module):
         for number in range(entry, len(layers)):
             kept = None if cache is None else partial(cache.exchange, number - len(layers), at_BQ, keys)
             attend = partial(attention, shape=shape, turn=turn, mask=mask, real_M=real_M, kept=kept)
-            x_MD = layers[number](x_MD, kernels[number], attend)
+            x_MD = self.through(layers[number], x_MD, kernels[number], attend)
         if want_BW is not None or real_M is not None:
             place_BW = places(want_BW, real_M, B, Q)
             x_MD = x_MD[place_BW.flatten() if need_BW is None else place_BW[need_BW]]
@@ -230,8 +232,14 @@ class Backbone(nn.Module):
         attend = partial(attention, shape=(B, read, 3, self.heads, D // self.heads), turn=turn, mask=mask)
         x_MD = x_BQD[:, :read].reshape(-1, D)
         for number, layer in list(enumerate(self.layers))[:entry]:
-            x_MD = layer(x_MD, kernels[number], attend)
+            x_MD = self.through(layer, x_MD, kernels[number], attend)
         return torch.cat((x_MD.view(B, read, D), x_BQD[:, read:]), dim=1).view(-1, D)
+
+    def through(self, layer: nn.Module, *given: Any) -> Tensor:
+        """A layer's output. With checkpointing, what the layer holds is computed again when the gradient needs it."""
+        if not (self.checkpoints_activations and torch.is_grad_enabled()):
+            return layer(*given)
+        return recomputed(layer, *given, use_reentrant=False, preserve_rng_state=False)  # nothing in it is random
 
     def flops(
         self, batch: int, queries: int, keys: int, wanted: float, late: Late | None = None, skipped: int = 0

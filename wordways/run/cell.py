@@ -38,7 +38,11 @@ class Decoding:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What belongs to a run rather than to a part of it. device: auto takes an accelerator where there is one."""
+    """What belongs to a run rather than to a part of it. device: auto takes an accelerator where there is one.
+
+    micro_batch, activation_checkpointing: how training divides its memory, which changes its numbers by rounding only;
+    they are no part of `TrainSettings`, so that a training keeps its key wherever it is continued.
+    """
 
     seed: int
     device: Literal["auto", "cpu", "cuda"]
@@ -49,12 +53,16 @@ class RunSettings:
     overwrite: Literal["missing", "failed", "timing", "always"]
     progress: bool
     limits: Limits = field(default_factory=Limits)
+    micro_batch: int | None = None
+    activation_checkpointing: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
             raise ValueError(f"seed={self.seed}: must be at least 0 and below {SEEDS}")
         if self.threads is not None and not 1 <= self.threads <= THREADS:
             raise ValueError(f"threads={self.threads}: must be at least 1 and at most {THREADS}")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise ValueError(f"micro_batch={self.micro_batch}: must be at least 1")
         for name in ("results", "checkpoints"):
             if not getattr(self, name).strip() or "\0" in getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)}: must be a folder")
@@ -188,6 +196,7 @@ class Cell:
 
     def paradigm(self, vocabulary: Vocabulary, path: str = "paradigm") -> Paradigm:
         backbone = build(self.nodes["backbone"], "backbone", vocabulary_size=vocabulary.size)
+        backbone.checkpoints_activations = self.run.activation_checkpointing
         return build(self.nodes["paradigm"], path, vocabulary=vocabulary, backbone=backbone)
 
 

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Sequence
 
-import torch
-
 from wordways.record import canonical
 from wordways.run.cell import Cell
+from wordways.run.gradient import parts_of
 from wordways.run.noise import SeededNoise
 from wordways.run.shared import stream_of
 from wordways.run.standing import is_finished, is_kept
+from wordways.run.training import untrained
 
 STEPS = 3  # timed steps, after one step of warm-up
 
@@ -49,9 +49,7 @@ def training_seconds(cell: Cell) -> float:
     run, device = cell.run, cell.run.torch_device()
     try:
         text = cell.text
-        paradigm = cell.paradigm(text.vocabulary)
-        paradigm.backbone.initialise(torch.Generator().manual_seed(run.seed))
-        paradigm = paradigm.to(device)
+        paradigm = untrained(cell, text.vocabulary, device)
         if text.task.holes not in paradigm.fills:
             return 0.0
         stream, durations = stream_of(text, cell.train.batch, run.seed), []
@@ -59,7 +57,8 @@ def training_seconds(cell: Cell) -> float:
             canvas = stream.canvas(step).to(device)
             began = time.perf_counter()
             noise = SeededNoise(0, [str(row) for row in range(len(canvas.ids_BL))], device)
-            paradigm.loss(canvas, noise, 0.0).mean.backward()
+            for part in parts_of(canvas, run.micro_batch):
+                paradigm.loss(part, noise, 0.0).mean.backward()
             durations.append(time.perf_counter() - began)
     except Exception:
         return 0.0

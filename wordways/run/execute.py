@@ -146,6 +146,7 @@ def fill_in(cell: Cell, empty: Record) -> Record:
             "seconds": seconds,
             "training": cell.checkpoint.name,
             "training_seconds": log.seconds,
+            "training_processes": log.processes,
             "kernels": paradigm.backbone.names_of_kernels(),
             "curve": log.curve,
         },

@@ -32,7 +32,7 @@ from wordways.run.subject import Subject, test_set
 from wordways.run.text import Encoded, Text
 from wordways.run.timing import entries, workloads
 from wordways.run.train import load_weights
-from wordways.run.training import trained
+from wordways.run.training import trained, untrained
 from wordways.run.working import working
 
 CHANGED = 0.1  # relative difference of a machine's peaks from which it counts as changed
@@ -126,9 +126,7 @@ def trained_paradigm(cell: Cell, text: Text, device: torch.device, make_way: Cal
     """The paradigm with the weights of its checkpoint, without its training data; trains it where there is none."""
     if cell.training is None or not cell.has_checkpoint:
         return trained(cell, text, device, make_way).paradigm
-    paradigm = cell.paradigm(text.vocabulary)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(cell.run.seed))
-    paradigm = paradigm.to(device)
+    paradigm = untrained(cell, text.vocabulary, device)
     try:
         load_weights(paradigm, cell.checkpoint / "best.safetensors")
     except DamagedError:

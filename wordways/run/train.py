@@ -1,8 +1,12 @@
-"""The training loop, equal for all paradigms: same batches in the same order, same optimiser, same number of steps."""
+"""The training loop, equal for all paradigms: same batches in the same order, same optimiser, same number of steps.
+
+Of several processes the first one runs the loop, tells the others every batch, and alone reads and writes files.
+"""
 
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +16,13 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Loss, Paradigm
-from wordways.run.lock import file_lock
+from wordways.run.gradient import parts_of, set_gradient
+from wordways.run.lock import device_lock, file_lock
 from wordways.run.noise import SeededNoise
 from wordways.run.sealed import DamagedError, built, read_sealed, read_tensors, sound, write_sealed, write_tensors
 from wordways.run.text import Stream
 from wordways.run.trace import metered
+from wordways.run.workers import add, agreed, copy_from_first, hear, rank, size, speaks_for_machine, tell
 
 CHECKS = 10  # validations per training, after each of which an interrupted training can resume
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -62,12 +68,17 @@ class TrainSettings:
         done = max(0, step - self.warmup) / max(1, self.steps - self.warmup)
         return self.lr * min(rise, self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done)))
 
+    def checks(self, step: int) -> bool:
+        """Whether a validation follows a step, counted from 0."""
+        return (step + 1) % math.ceil(self.steps / CHECKS) == 0 or step + 1 == self.steps
+
 
 @dataclass(frozen=True)
 class TrainLog:
     """Training statistics, interruptions excluded.
 
     curve: (step, mean training loss since the previous point, validation loss), in nats of the paradigm's objective.
+    processes: how many of them ended the training; its seconds are those of the first.
     """
 
     curve: list[tuple[int, float, float]]
@@ -76,6 +87,7 @@ class TrainLog:
     supervised_tokens: int
     flops: int
     seconds: float
+    processes: int = 1
 
 
 def fit(
@@ -86,9 +98,11 @@ def fit(
     seed: int,
     folder: Path,
     advance: Callable[[int], None],
+    micro_batch: int | None = None,
 ) -> TrainLog:
     """Starts or resumes training, unless `folder` holds a finished one, and loads the best weights.
 
+    micro_batch: see `take_step`.
     Writes best.safetensors, last.safetensors and log.json, and during training state.safetensors to resume from. A
     damaged file is set aside, and what cannot go on without it starts anew.
     Raises FloatingPointError where training diverges.
@@ -96,7 +110,7 @@ def fit(
     with file_lock(folder / "lock", alone=True, why=f"another run is training the same model, {folder.name}"):
         log = finished(paradigm, folder)
         if log is None:
-            log = train(paradigm, stream, valid, settings, seed, folder, advance)
+            log = train(paradigm, stream, valid, settings, seed, folder, advance, micro_batch)
             write_sealed(folder / "log.json", folder.name, asdict(log))
             (folder / "state.safetensors").unlink(missing_ok=True)
             load_weights(paradigm, folder / "best.safetensors")
@@ -121,6 +135,7 @@ def train(
     seed: int,
     folder: Path,
     advance: Callable[[int], None],
+    micro_batch: int | None = None,
 ) -> TrainLog:
     """The loop itself, from the last saved state on, if the best weights until then are there too."""
     device = device_of(paradigm)
@@ -130,20 +145,22 @@ def train(
         log = sound(folder / "state.safetensors", partial(restore, paradigm, optimizer)) or log
     began = log.curve[-1][0] if log.curve else 0
     advance(began)
-    every = math.ceil(settings.steps / CHECKS)
+    tell([(canvas.to(torch.device("cpu")), names) for canvas, names in valid])
+    copy_state(paradigm, optimizer)
     losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
     paradigm.train()
     for step in range(began, settings.steps):
-        canvas = stream.canvas(step).to(device)
-        loss, passed = take_step(paradigm, optimizer, canvas, settings, seed, step)
+        canvas = stream.canvas(step)
+        tell((step, canvas))
+        loss, passed = take_step(paradigm, optimizer, canvas.to(device), settings, seed, step, micro_batch)
         losses.append(loss.mean.detach())
         supervised.append(loss.supervised)
         tokens, flops = tokens + int((~canvas.pad_BL).sum()), flops + passed
         stopped = time.perf_counter()
         advance(1)  # may wait while another process times, which is not training time
         clock += time.perf_counter() - stopped
-        if (step + 1) % every == 0 or step + 1 == settings.steps:
-            checked = validation_loss(paradigm, valid, seed)
+        if settings.checks(step):
+            checked, flops = validation_loss(paradigm, valid, seed), int(add(torch.tensor(flops)))
             if not math.isfinite(checked):
                 raise FloatingPointError(f"training diverged by step {step + 1}: lower train.lr={settings.lr}")
             better = checked <= min((point[2] for point in log.curve), default=math.inf)
@@ -154,12 +171,51 @@ def train(
                 log.supervised_tokens + int(torch.stack(supervised).sum()),
                 log.flops + flops,
                 log.seconds + time.perf_counter() - clock,
+                size(),
             )
             losses, supervised, tokens, flops, clock = [], [], 0, 0, time.perf_counter()
             for name in ["last"] + ["best"] * better:
                 write_tensors(folder / f"{name}.safetensors", folder.name, weights_of(paradigm), {})
             write_tensors(folder / "state.safetensors", folder.name, state_of(paradigm, optimizer), asdict(log))
     return log
+
+
+def train_along(
+    paradigm: Paradigm, settings: TrainSettings, seed: int, micro_batch: int | None, state: list[Batch]
+) -> None:
+    """What the other processes do in `train`, until the first one tells them None; `state` is what it told them first.
+
+    Each machine's device stays locked while they compute, so that nothing else is timed there.
+    """
+    device = device_of(paradigm)
+    valid = [(canvas.to(device), names) for canvas, names in state]
+    optimizer, flops = optimizer_of(paradigm, settings), 0
+    copy_state(paradigm, optimizer)
+    paradigm.train()
+    while (told := hear()) is not None:
+        step, canvas = told
+        with device_lock(device.type, alone=False) if speaks_for_machine() else nullcontext():
+            flops += take_step(paradigm, optimizer, canvas.to(device), settings, seed, step, micro_batch)[1]
+            if settings.checks(step):
+                validation_loss(paradigm, valid, seed)
+                add(torch.tensor(flops))
+                flops = 0
+
+
+def copy_state(paradigm: Paradigm, optimizer: torch.optim.Optimizer) -> None:
+    """Gives weights and moments of all processes the values that they have in the first one."""
+    if size() == 1:
+        return
+    resumed = torch.tensor(len(optimizer.state))
+    copy_from_first(resumed)
+    for weight in paradigm.parameters():
+        copy_from_first(weight.data)
+        if resumed:
+            kept = optimizer.state[weight] or {name: torch.zeros_like(weight.data) for name in MOMENTS}
+            kept["step"] = kept["step"] if rank() == 0 else torch.zeros((), device=weight.device)
+            optimizer.state[weight] = kept
+            for name in MOMENTS:
+                copy_from_first(kept[name])
 
 
 def optimizer_of(paradigm: Paradigm, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -175,17 +231,25 @@ def take_step(
     settings: TrainSettings,
     seed: int,
     step: int,
+    micro_batch: int | None = None,
 ) -> tuple[Loss, int]:
-    """One update of the weights on a batch; returns the loss before it, and its FLOP."""
-    device = canvas.ids_BL.device
+    """One update of the weights on a batch; returns the loss before it, and the FLOP of this process.
+
+    micro_batch: how many rows are computed at once, by default all that fall to this process.
+    """
+    device, weights = canvas.ids_BL.device, list(paradigm.parameters())
     noise = SeededNoise(seed, [f"train/{step}/{row}" for row in range(len(canvas.ids_BL))], device)
-    with metered(paradigm) as meter, autocast(device, settings.precision):
-        loss = paradigm.loss(canvas, noise, step / settings.steps)
+
+    def loss_of(part: Canvas) -> Loss:
+        with autocast(device, settings.precision):
+            return paradigm.loss(part, noise, step / settings.steps)
+
     for group in optimizer.param_groups:
         group["lr"] = settings.rate(step)
     optimizer.zero_grad()
-    loss.mean.backward()
-    torch.nn.utils.clip_grad_norm_(paradigm.parameters(), settings.clip)
+    with metered(paradigm) as meter:
+        loss = set_gradient(weights, loss_of, parts_of(canvas, micro_batch))
+    torch.nn.utils.clip_grad_norm_(weights, settings.clip)
     optimizer.step()
     return loss, meter.flops
 
@@ -200,13 +264,15 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 @torch.inference_mode()
 def validation_loss(paradigm: Paradigm, valid: list[Batch], seed: int) -> float:
-    """The training objective on validation examples, with the same noise at every call."""
+    """The training objective on validation examples, with the same noise at every call; batches go round processes."""
     paradigm.eval()
     total, count = 0.0, 0
-    for canvas, ids in valid:
-        loss = paradigm.loss(canvas, SeededNoise(seed, ids, canvas.ids_BL.device), 1.0)
-        total, count = total + float(loss.mean) * int(loss.supervised), count + int(loss.supervised)
+    with agreed():
+        for canvas, ids in valid[rank() :: size()]:
+            loss = paradigm.loss(canvas, SeededNoise(seed, ids, canvas.ids_BL.device), 1.0)
+            total, count = total + float(loss.mean) * int(loss.supervised), count + int(loss.supervised)
     paradigm.train()
+    total, count = add(torch.tensor([total, count], dtype=torch.float64)).tolist()
     return total / max(1, count)
 
 
