@@ -82,7 +82,7 @@ def lines(path: Path, with_ends: bool = False) -> Iterator[str]:
     """
     with path.open("rb") as raw:
         packed = raw.read(len(PACKED)) == PACKED
-    with gzip.open(path) if packed else path.open("rb") as file:
+    with gzip.open(path, "rb") if packed else path.open("rb") as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             if line.endswith(b"\n") and not with_ends:

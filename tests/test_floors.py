@@ -70,8 +70,8 @@ DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")
 WINGS = {"run": "wordways.report", "report": "wordways.run"}
 BETWEEN = ("record", "files", "settings", "names", "labels", "medians", "texts")
 ABOVE = (
-    "__main__", "command", "compose", "composition", "convert", "golden", "launch", "migrate", "new", "output", "overrides", "questions", "score",
-    "status",
+    "__main__", "command", "compose", "composition", "convert", "golden", "launch", "migrate", "new", "output",
+    "overrides", "questions", "score", "status",
 )  # fmt: skip
 
 

@@ -35,4 +35,4 @@ def lasting_output() -> Iterator[None]:
 
 def lasting_stream(stream: io.TextIOWrapper) -> TextIO:
     file = io.BufferedWriter(Unread(stream.fileno(), "w", closefd=False))
-    return io.TextIOWrapper(file, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+    return io.TextIOWrapper(file, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.line_buffering)

@@ -8,8 +8,6 @@ from typing import Any, Literal
 import torch
 
 from paradigms.base import Checkpoint, Paradigm, Vocabulary
-from paradigms.decoders.policy import Order
-from paradigms.decoders.sampling import at_least
 from tasks.base import Task
 from wordways.names import public, renamed, schema_1
 from wordways.record import canonical, cell_id, digest
@@ -23,17 +21,6 @@ from wordways.settings import build
 SEEDS = 2**63  # more than the generators tell apart
 THREADS = 1024  # more than a machine has; thread pools fail at some ten thousand, each in its own way
 TRAINING = 3  # counted up when code changes what training produces, so that old checkpoints are not taken for new ones
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """What a task suggests to all decoders; those that have no order ignore it."""
-
-    temperature: float
-    order: Order
-
-    def __post_init__(self) -> None:
-        at_least(self, "temperature", 0)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tasks.metrics.judged import JUDGED
 from wordways.labels import titled
 from wordways.names import kind, public, renamed
 from wordways.record import canonical
-from wordways.run.cell import Cell, Decoding, RunSettings
+from wordways.run.cell import Cell, RunSettings
 from wordways.run.measure import MeasureSettings
 from wordways.run.rehearse import rehearse_paradigm, rehearse_task
 from wordways.run.shared import task_of
@@ -26,7 +26,7 @@ from wordways.run.standing import is_finished
 from wordways.run.subject import test_set
 from wordways.run.text import Text
 from wordways.run.train import TrainSettings
-from wordways.settings import SettingError, build, check, class_of, construct, shown
+from wordways.settings import SettingError, build, check, class_of, construct, locate, shown
 
 PARTS = ("paradigm", "task", "backbone", "train", "measure")
 KINDS = {"paradigm": Paradigm, "task": Task, "backbone": torch.nn.Module}
@@ -47,7 +47,7 @@ def check_cell(config: Mapping[str, Any], preset: str, experiment: str) -> Cell:
     for name, cls in KINDS.items():
         class_of(nodes[name], name, cls)
     if "decoding" in config:
-        check(config["decoding"], Decoding, "decoding")
+        check(config["decoding"], locate("paradigms.Decoding"), "decoding")
     run = {name: value for name, value in config.items() if name not in nodes and name != "decoding"}
     train, measure = dict(nodes["train"]), dict(nodes["measure"])
     teacher, judge = train.pop("teacher", None), measure.pop("judge", None)
