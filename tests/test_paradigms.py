@@ -51,7 +51,7 @@ def test_same_seed_same_text_whatever_the_batch(preset: str) -> None:
     for row, name in enumerate(NAMES):
         alone = row_of(canvas, row)
         assert torch.equal(decoded(paradigm, alone, [name])[alone.holes_BL], together[row][canvas.holes_BL[row]])
-    backwards = Canvas(*(tensor.flip(0) for tensor in (canvas.ids_BL, canvas.holes_BL, canvas.pad_BL)))
+    backwards = Canvas(canvas.ids_BL.flip(0), canvas.holes_BL.flip(0), canvas.pad_BL.flip(0))
     assert torch.equal(decoded(paradigm, backwards, NAMES[::-1]).flip(0), together)
 
 
