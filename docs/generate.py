@@ -3,9 +3,12 @@
 <!-- generated: tasks -->                        a table from code or records, by the function of that name in TABLES
 <!-- table: results/oracle/report/x.md -->       a table of a report, copied
 <!-- end -->
+
+Without pages it also writes the schema of a record, results/record.schema.json.
 """
 
 import inspect
+import json
 import re
 import sys
 import warnings
@@ -30,11 +33,13 @@ from wordways.record import read_records
 from wordways.report.equivalence import FAILS, HOLDS, equivalence_lines
 from wordways.report.escape import in_markdown
 from wordways.report.oracles import oracle_lines
+from wordways.schema import json_schema
 from wordways.settings import build, locate
 from wordways.speed.lines import Line, read_lines
 from wordways.speed.tables import every_measure, targets
 
 ROOT = CONF.parent
+SCHEMA = ROOT / "results" / "record.schema.json"
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARKED = re.compile(r"(<!-- (generated|table): (\S+) -->\n).*?(<!-- end -->)", re.S)
 MEASURES = {
@@ -260,7 +265,14 @@ def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def schema_text() -> str:
+    """The schema of a record as JSON Schema."""
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
 def main() -> None:
+    if len(sys.argv) == 1:
+        SCHEMA.write_text(schema_text())
     for page in [Path(argument) for argument in sys.argv[1:]] or PAGES:
         before = page.read_text(encoding="utf-8")
         after = refreshed(before)

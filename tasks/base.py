@@ -138,6 +138,10 @@ class Task(ABC):
     language: str = "en"
     """The language of its texts (ISO 639-1), for metrics that need it."""
 
+    reads_when_built: ClassVar[bool] = False
+    """Whether building the task already reads files or the network. Reports, whose records may come from anyone, build
+    no such task."""
+
     asks_for_drafts: ClassVar[bool] = False
     """Whether decoding starts from a draft that the paradigm has generated beforehand."""
 

@@ -24,6 +24,7 @@ class LmEval(EvaluationOnly):
 
     holes = "suffix"
     joint = ""
+    reads_when_built = True
     strata = ("items",)
 
     def __init__(self, name: str, include_path: str | None, shots: int | None):

@@ -91,6 +91,10 @@ def test_tables_are_current(page: Path) -> None:
     assert generate["refreshed"](page.read_text()) == page.read_text()
 
 
+def test_the_schema_of_a_record_is_current() -> None:
+    assert generate["SCHEMA"].read_text() == generate["schema_text"]()
+
+
 def test_all_generated_tables_are_shown() -> None:
     shown = {name for page in DOCS for name in re.findall(r"<!-- generated: (\w+) -->", page.read_text())}
     assert shown == generate["TABLES"].keys()

@@ -11,6 +11,7 @@ from conftest import cell
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wordways.parsing import parse_shared
 from wordways.record import (
     FIELDS,
     IDENTITY,
@@ -19,7 +20,6 @@ from wordways.record import (
     canonical,
     cell_id,
     pack,
-    parse_shared,
     read_record,
     read_records,
     valid_record,
@@ -27,15 +27,26 @@ from wordways.record import (
     write_record,
 )
 
-CONFIG = {name: {"_target_": f"{name}s.some.Class"} for name in ("paradigm", "task")}
+CONFIG = {
+    **{name: {"_target_": f"{name}s.some.Class"} for name in ("paradigm", "task")},
+    **{name: {} for name in ("backbone", "train", "measure")},
+    "preset": "some", "seed": 0, "device": "cpu", "dtype": "float32",
+}  # fmt: skip
+PROVENANCE = {
+    "started": "2025-01-01T00:00:00Z", "device": "some", "threads": 1, "platform": "some", "python": "3.12",
+    "versions": {"wordways": "0.1.0", "torch": "2.9.0"}, "commit": None, "dirty": None,
+}  # fmt: skip
 EMPTY = Record(
-    cell="0123456789abcdef", status="skipped", reason="because", config=CONFIG, provenance={}, budgets={}, scores={},
-    item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
+    cell="0123456789abcdef", status="skipped", reason="because", config=CONFIG, provenance=PROVENANCE, budgets={},
+    scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
 )  # fmt: skip
+SHARE = {"unit": "share", "higher_is_better": True}
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    record = replace(EMPTY, samples=[{"text": "Straße 🚲 \u202eabc"}], scores={"accuracy": {"items": [0, 1, 0.1]}})
+    items = {"item_ids": ["a", "b", "c"], "strata": {"a": "1", "b": "1", "c": "2"}}
+    scores = {"accuracy": {**SHARE, "items": [0, 1, 0.1]}}
+    record = replace(EMPTY, samples=[{"id": "a", "text": "Straße 🚲 \u202eabc"}], scores=scores, **items)
     path = write_record(tmp_path, record)
     assert path == tmp_path / "cells" / "0123456789abcdef.json"
     assert read_record(path) == record
@@ -69,7 +80,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         (lambda text: text[: len(text) // 2], "not readable as JSON"),
         (lambda text: "", "not readable as JSON"),
         (lambda text: text.replace('"schema":2', '"schema":0'), "schema 0; this version reads schemas 1 and 2"),
-        (lambda text: text.replace('"budgets":{}', '"budgets":{"flops":NaN}'), "NaN is not allowed"),
+        (lambda text: text.replace('"budgets":{}', '"budgets":{"flops":NaN}'), "not readable as JSON"),
         (lambda text: text.replace('"timing":[],', ""), "lacks timing"),
         (lambda text: "[1]", "schema 'list'"),
     ],
@@ -106,7 +117,7 @@ def test_records_with_the_same_items_share_them(tmp_path: Path) -> None:
 
 
 def test_fields_are_those_of_the_schema() -> None:
-    assert {field.name for field in fields(Record)} == FIELDS | OPTIONAL
+    assert {field.name for field in fields(Record)} == FIELDS | OPTIONAL | {"copy"}
 
 
 def test_the_cell_is_a_hash_of_its_identity_and_nothing_else() -> None:
@@ -159,8 +170,9 @@ def test_new_files_are_as_readable_as_any(tmp_path: Path) -> None:
 
 
 def test_packed_records_are_read_like_loose_ones_and_take_little_room(tmp_path: Path) -> None:
+    items = [f"item-{i}" for i in range(2000)]
     records = [
-        replace(EMPTY, cell=f"{number:016x}", item_ids=[f"item-{i}" for i in range(2000)], reason=f"{number}")
+        replace(EMPTY, cell=f"{number:016x}", item_ids=items, strata=dict.fromkeys(items, "all"), reason=f"{number}")
         for number in range(20)
     ]
     for record in records:
@@ -185,11 +197,12 @@ def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
         read_records(tmp_path)
 
 
-@pytest.mark.parametrize(("provenance", "shown"), [({}, "unknown"), ({"processor": {"family": 25}}, "1")])
+@pytest.mark.parametrize(("provenance", "shown"), [({}, "unknown"), ({"processor": {"family": "25"}}, "1")])
 def test_old_signatures_claim_no_number_of_references(tmp_path: Path, provenance: dict, shown: str) -> None:
     """Records older than the signature of the scored set say one reference a text, of E2E with up to 45 as well."""
-    scores = {"bleu": {"signature": "nrefs:1|case:mixed"}, "accuracy": {"items": [1]}}
-    path = write_record(tmp_path, replace(EMPTY, provenance=provenance, scores=scores))
+    items = {"item_ids": ["a"], "strata": {"a": "1"}}
+    scores = {"bleu": {**SHARE, "items": [1], "signature": "nrefs:1|case:mixed"}, "accuracy": {**SHARE, "items": [1]}}
+    path = write_record(tmp_path, replace(EMPTY, provenance=PROVENANCE | provenance, scores=scores, **items))
     found = read_record(path).scores
     assert found["bleu"]["signature"] == f"nrefs:{shown}|case:mixed"
     assert found["accuracy"] == scores["accuracy"]

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import DictConfig
 
 from wordways import CONF
+from wordways.archive import DamagedError, archived
 from wordways.command import interruptible, print_anywhere
 from wordways.compose import asked_by, cell_of
 from wordways.files import clear_stale, write_atomically
@@ -67,6 +68,7 @@ def lead(arguments: list[str]) -> None:
                     check_writable(option, Path(folder))
                     clear_stale(Path(folder))
             for folder in {cell.run.results for cell in cells}:
+                check_archive(Path(folder))
                 note_command(Path(folder), arguments, cells)
         except SettingError as error:
             sys.exit(refuse(error))
@@ -101,6 +103,14 @@ def check_writable(option: str, folder: Path) -> None:
         raise SettingError(f"{option}={folder}: {nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise SettingError(f"{option}={folder}: {nearest} cannot be written to")
+
+
+def check_archive(results: Path) -> None:
+    """Raises SettingError where the archive is damaged: its cells would all be run again."""
+    try:
+        archived(results)
+    except DamagedError as error:
+        raise SettingError(f"results={results}: {error}; move it elsewhere or restore it") from None
 
 
 def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None:

@@ -16,8 +16,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from wordways import CONF
+from wordways.archive import archived
 from wordways.labels import flatten, phrase, titled
-from wordways.record import ARCHIVE, Record, pack, read_records, write_atomically, write_record
+from wordways.record import Record, loose, pack, read_records, write_atomically, write_record
 
 INTERPOLATED = re.compile(r"\$\{\.([\w.]+)\}")
 
@@ -25,17 +26,18 @@ INTERPOLATED = re.compile(r"\$\{\.([\w.]+)\}")
 def migrate(results: Path) -> str:
     """Rewrites a folder's records and the names in its config.yaml; returns a line that says what was done.
 
-    A record is written under its new name before its old file goes, so an interruption loses nothing.
+    A record is written under its new name before its old file goes, so an interruption loses nothing. Raises
+    DamagedError where the archive is: nothing is then changed.
     """
+    inside, outside = archived(results), {path.stem for path in loose(results).values()}
     records, refused = read_records(results)
-    archived, loose = (results / ARCHIVE).is_file(), {path.stem for path in (results / "cells").glob("*.json")}
     fresh = [with_titles(record) for record in records]
     for record in fresh:
         write_record(results, record)
-    if archived:
+    if inside:
         pack(results, without={alias for record in fresh for alias in record.aliases})
     for record in fresh:
-        for alias in {*record.aliases} & loose:
+        for alias in {*record.aliases} & outside:
             (results / "cells" / f"{alias}.json").unlink(missing_ok=True)
     rename_in_command(results / "config.yaml", {alias: record.cell for record in fresh for alias in record.aliases})
     left = "".join(f"\nnot a record: {reason}" for reason in refused)
@@ -83,7 +85,15 @@ def title_of_task(node: Mapping[str, Any]) -> str | None:
 
 
 def resolved(title: str, node: Mapping[str, Any]) -> str:
-    return str(OmegaConf.create({**node, "title": title}).title)
+    """The title with the settings that it names; plainly, since a record's own values are not to be interpreted."""
+
+    def value(found: re.Match[str]) -> str:
+        at: Any = node
+        for name in found[1].split("."):
+            at = at.get(name) if isinstance(at, Mapping) else None
+        return str(at)
+
+    return INTERPOLATED.sub(value, title)
 
 
 @lru_cache(maxsize=4)

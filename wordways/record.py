@@ -1,28 +1,29 @@
 """Records: one JSON file per cell with everything measured, unrounded and written atomically."""
 
 import hashlib
-import io
 import json
-import lzma
-import tarfile
-from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from wordways.archive import ARCHIVE, DamagedError, archived, has_archive, packed
 from wordways.files import write_atomically
 from wordways.names import public, renamed, schema_1
+from wordways.parsing import parse_shared
+from wordways.schema import check, check_items
 
 SCHEMA = 2
-ARCHIVE = "cells.tar.xz"
 IDENTITY = ("paradigm", "task", "backbone", "train", "seed", "measure", "device", "dtype")
 FIELDS = {
     "schema", "cell", "status", "reason", "config", "provenance", "budgets", "scores", "item_ids", "strata",
     "likelihood", "timing", "trace", "samples",
 }  # fmt: skip
 OPTIONAL = {"aliases", "instances", "replay"}
-SHARED = (("item_ids", "likelihood"), ("strata", "timing"))  # the longest fields, each with the next one in a file
+COPY = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{8})\.json")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,6 +48,12 @@ class Record:
     replay: list[Mapping[str, Any]] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
     schema: int = SCHEMA
+    copy: str = ""  # tells files apart that hold the same cell, from several machines; a part of the file's name alone
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without the extension."""
+        return f"{self.cell}.{self.copy}" if self.copy else self.cell
 
     def shared_instances(self, places: Iterable[int]) -> list[str]:
         """The instance behind each of these items; empty where no two items share an instance."""
@@ -135,49 +142,71 @@ def fields_of(record: Record) -> dict[str, Any]:
 
 def write_record(results: Path, record: Record) -> Path:
     """Writes a record into the folder's cells/; returns its path."""
-    path = results / "cells" / f"{record.cell}.json"
+    path = results / "cells" / f"{record.name}.json"
     write_atomically(path, canonical(fields_of(record)) + "\n")
     return path
 
 
 def read_record(path: Path) -> Record:
     """Reads one record. Raises ValueError with the reason where the file is not a complete record."""
+    return parse_record(path.name, content_of(path))
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises DamagedError where it is not readable, or no regular file: a pipe may never end."""
     try:
-        content = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DamagedError(f"{shown(path.name)}: not readable (it is no regular file)")
+        return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path.name}: not readable ({error.strerror})") from None
-    return parse_record(path.name, content)
+        raise DamagedError(f"{shown(path.name)}: not readable ({error.strerror})") from None
+
+
+def shown(name: str) -> str:
+    """A file's name in a message of one line."""
+    return name if name.isprintable() else ascii(name)
 
 
 def parse_record(name: str, content: bytes) -> Record:
     """A record from the content of the file `name`. Raises ValueError where it is not a complete record."""
+    name = shown(name)
     try:
         fields = parse_shared(content.decode())
     except ValueError as error:
         raise ValueError(f"{name}: not readable as JSON ({error})") from None
     if not isinstance(fields, dict) or fields.get("schema") not in (1, SCHEMA):
         found = fields.get("schema") if isinstance(fields, dict) else type(fields).__name__
-        raise ValueError(f"{name}: schema {found!r}; this version reads schemas 1 and {SCHEMA}")
+        raise ValueError(f"{name}: schema {ascii(found)[:40]}; this version reads schemas 1 and {SCHEMA}")
     missing = FIELDS - fields.keys()
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(sorted(missing))}")
-    for part in ("paradigm", "task"):
-        node = fields["config"].get(part) if isinstance(fields["config"], dict) else None
-        if not isinstance(node, dict) or "." not in str(node.get("_target_")):
-            raise ValueError(f"{name}: config.{part} names no class")
+    try:
+        checked_items(fields["item_ids"], fields["strata"])
+        check(fields)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     if fields["schema"] == 1:
-        fields = upgraded(name, fields)
-    before = isinstance(fields["provenance"], dict) and "processor" not in fields["provenance"]
-    if before and isinstance(fields["scores"], dict):
+        fields = upgraded(fields)
+    if "processor" not in fields["provenance"]:
         fields = {**fields, "scores": without_claimed_references(fields["scores"])}
-    return Record(**{name: fields[name] for name in FIELDS | fields.keys() & OPTIONAL})
+    known: dict[str, Any] = {field: fields[field] for field in FIELDS | fields.keys() & OPTIONAL}
+    copy = COPY.fullmatch(name)
+    return Record(**known, copy=copy[1] if copy else "")
 
 
-def upgraded(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def checked_items(item_ids: Any, strata: Any) -> None:
+    """Raises ValueError as `check_items`; of items that many records share only once."""
+    checked_once(Same(item_ids, strata))
+
+
+@lru_cache(maxsize=256)
+def checked_once(items: Same) -> None:
+    check_items(items.item_ids, items.strata)
+
+
+def upgraded(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Upgrades a record of schema 1: public class names, the cell name derived from them, the old one as alias."""
     config = renamed(fields["config"], public)
-    if lacking := [part for part in IDENTITY if part not in config]:
-        raise ValueError(f"{name}: config lacks {', '.join(lacking)}")
     return {**fields, "schema": SCHEMA, "config": config, "cell": cell_id(config), "aliases": [fields["cell"]]}
 
 
@@ -188,67 +217,50 @@ def without_claimed_references(scores: Mapping[str, Any]) -> dict[str, Any]:
     """
     claimed, unknown = "nrefs:1|", "nrefs:unknown|"
     return {
-        metric: {**entry, "signature": str(entry["signature"]).replace(claimed, unknown)}
-        if isinstance(entry, dict) and "signature" in entry
-        else entry
+        metric: {**entry, "signature": entry["signature"].replace(claimed, unknown)} if "signature" in entry else entry
         for metric, entry in scores.items()
     }
 
 
-def parse_shared(text: str) -> Any:
-    """Parses a record's JSON; the long fields that are equal in all cells of a sweep are parsed once and shared."""
-    parts, rest, place = {}, [], 0
-    for name, following in SHARED:
-        start = text.find(f'"{name}":', place) + len(name) + 3
-        end = text.find(f',"{following}":', start)
-        if start > place + len(name) + 2 and end > start:
-            parts[name] = text[start:end]
-            rest += [text[place:start], f'"{len(parts)} shared"']
-            place = end
-    marks = [f"{number} shared" for number in range(1, len(parts) + 1)]
-    try:
-        fields = parse("".join([*rest, text[place:]]))
-        if isinstance(fields, dict) and [fields.get(name) for name in parts] == marks:
-            return fields | {name: parse_once(part) for name, part in parts.items()}
-    except ValueError:
-        pass
-    return parse(text)  # the file has another layout than write_record produces
-
-
-def parse(text: str) -> Any:
-    """JSON without NaN and infinities. Raises ValueError where there are any."""
-    return json.loads(text, parse_constant=refuse_constant)
-
-
-parse_once = lru_cache(maxsize=64)(parse)
-
-
-def refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not allowed")
-
-
 def holds_records(results: Path) -> bool:
     """Whether a folder has loose or packed records."""
-    return (results / "cells").is_dir() or (results / ARCHIVE).is_file()
+    return (results / "cells").is_dir() or has_archive(results)
 
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
     """All complete records of a results folder in a fixed order, and one line for each file that is not one.
 
-    A file in cells/ takes precedence over a packed one of the same name.
+    A file in cells/ takes precedence over a packed one of the same name, unless that comes from another machine: it is
+    then a copy. Of a damaged archive the loose records remain.
     """
-    loose = {path.name for path in (results / "cells").glob("*.json")}
+    refused: list[str] = []
+    names: set[str] = set()
+    for files in (loose, archived, from_elsewhere):
+        try:
+            names |= files(results).keys()
+        except DamagedError as error:
+            refused.append(str(error))
     records: dict[str, Record] = {}
-    refused = []
-    for name in sorted(loose | archived(results).keys()):
+    for name in sorted(names):
         try:
             record = record_named(results, name)
         except ValueError as error:
             refused.append(str(error))
-        else:  # where a cell also has a record of schema 1, the one under its present name takes precedence
-            if record.cell not in records or name == f"{record.cell}.json":
-                records[record.cell] = record
-    return list(records.values()), refused
+            continue
+        if name.removesuffix(".json") not in (record.name, *record.aliases):
+            refused.append(f"{shown(name)}: left out, because it holds the record of another name, {record.cell}")
+        elif record.name not in records or name == f"{record.name}.json":
+            # where a cell also has a record of schema 1, the one under its present name takes precedence
+            records[record.name] = record
+    return without_copies(records, refused)
+
+
+def without_copies(records: Mapping[str, Record], refused: Sequence[str]) -> tuple[list[Record], list[str]]:
+    """The records, but for those of another name that have the settings of one that is there; a line for each."""
+    identities = {name: cell_id(record.config) for name, record in records.items()}
+    copies = {name: own for name, own in identities.items() if own != records[name].cell and own in records}
+    lines = [f"{name}.json: left out, because it has the settings of {own}.json" for name, own in copies.items()]
+    return [record for name, record in records.items() if name not in copies], [*refused, *lines]
 
 
 def valid_record(results: Path, *names: str) -> Record | None:
@@ -264,42 +276,61 @@ def valid_record(results: Path, *names: str) -> Record | None:
 def record_named(results: Path, name: str) -> Record:
     """The record in the file `name`, loose or packed. Raises ValueError where it is not a complete record."""
     path = results / "cells" / name
-    if not path.exists() and name in archived(results):
-        return parse_record(name, archived(results)[name])
+    if not path.exists():
+        for files in (archived, from_elsewhere):
+            if name in (found := files(results)):
+                return parse_record(name, found[name])
     return read_record(path)
 
 
-def archived(results: Path) -> Mapping[str, bytes]:
-    """The packed records of cells.tar.xz by file name. Raises ValueError where the archive is damaged."""
-    path = results / ARCHIVE
-    return unpacked(path, path.stat().st_mtime_ns) if path.is_file() else {}
+def from_elsewhere(results: Path) -> Mapping[str, bytes]:
+    """The packed records in whose place cells/ has one from another machine, by names of their own."""
+    there = archived(results)
+    found = {}
+    for name in sorted(loose(results).keys() & there.keys()):
+        try:
+            packed_one, loose_one = parse_record(name, there[name]), read_record(results / "cells" / name)
+        except ValueError:
+            continue  # what is in cells/ is said to be no record; what is in the archive was to be replaced
+        if machine_of(packed_one) != machine_of(loose_one):
+            found[f"{copied(packed_one).name}.json"] = there[name]
+    return found
 
 
-@lru_cache(maxsize=1)
-def unpacked(path: Path, changed_ns: int) -> Mapping[str, bytes]:
-    """The files of an archive; `changed_ns`, its time of modification, is part of the cache's key."""
+def same_numbers(one: Record, other: Record) -> bool:
+    """Whether two records of a cell hold the same measurement; one that is not timed says nothing beyond the other."""
+    return one.scores == other.scores and one.item_ids == other.item_ids and one.timing in ([], other.timing)
+
+
+def machine_of(record: Record) -> list[Any]:
+    """What a record tells of the machine that it was made on."""
+    return [record.provenance.get(name) for name in ("device", "processor", "threads")]
+
+
+def copied(record: Record) -> Record:
+    """The record as a copy, beside one of the same name from another machine: its file has a mark of its content."""
+    return replace(record, copy=digest(fields_of(record))[:8])
+
+
+def loose(results: Path) -> Mapping[str, Path]:
+    """The files of cells/ by name. Raises DamagedError where they cannot be listed."""
     try:
-        with tarfile.open(path) as archive:
-            files = ((member, archive.extractfile(member)) for member in archive)
-            return {Path(member.name).name: file.read() for member, file in files if file is not None}
-    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
-        raise ValueError(f"{path}: not a complete archive ({error})") from None
+        return {path.name: path for path in (results / "cells").iterdir() if path.suffix == ".json"}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DamagedError(f"{results / 'cells'}: not readable ({error.strerror})") from None
 
 
 def pack(results: Path, without: Set[str] = frozenset()) -> Path:
-    """Moves the records of cells/ into the archive, at about 1 % of their size, and drops the cells in `without`.
+    """Moves the records of cells/ into the archive, and drops the cells in `without`.
 
-    Equal records give equal bytes.
+    Raises DamagedError where the archive is, or where a file is not readable: nothing is then changed.
     """
-    kept = {name: content for name, content in archived(results).items() if name.removesuffix(".json") not in without}
-    found = kept | {path.name: path.read_bytes() for path in (results / "cells").glob("*.json")}
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w:xz", preset=9) as archive:
-        for name, content in sorted(found.items(), key=lambda entry: (len(entry[1]) // 100_000, entry[0])):
-            member = tarfile.TarInfo(f"cells/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    write_atomically(results / ARCHIVE, whole.getvalue())
+    there = {**archived(results), **from_elsewhere(results)}
+    kept = {name: content for name, content in there.items() if name.removesuffix(".json") not in without}
+    found = kept | {name: content_of(path) for name, path in loose(results).items()}
+    write_atomically(results / ARCHIVE, packed(found))
     for name in found:
         (results / "cells" / name).unlink(missing_ok=True)
     return results / ARCHIVE

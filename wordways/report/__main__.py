@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from wordways.archive import ARCHIVE, DamagedError
 from wordways.command import interruptible, print_anywhere
 from wordways.files import clear_stale, write_atomically
-from wordways.record import ARCHIVE, Record, holds_records, pack, read_records
+from wordways.record import Record, holds_records, pack, read_records
 from wordways.report.baselines import baseline_rows
 from wordways.report.build import write_report
 from wordways.report.choose import Choice, ChoiceError, Labels, chosen, only_metrics, patterns
 from wordways.report.compare import compare
-from wordways.report.escape import in_markdown
+from wordways.report.escape import in_markdown, one_line
+from wordways.report.folder import has_other_files
+from wordways.report.merge import merge
 from wordways.report.oracles import oracle_lines
 from wordways.report.rows import rows_of
 from wordways.report.speed_ratios import speed_ratios
@@ -38,7 +41,7 @@ def main() -> None:
     print_anywhere()
     parser = argparse.ArgumentParser(
         prog="wordways-report",
-        description="Rebuilds tables, figures and page of a results folder from its records, or compares two folders.",
+        description="Rebuilds tables, figures and page of a folder from its records; compares or merges folders.",
     )
     parser.add_argument(
         "results",
@@ -49,8 +52,9 @@ def main() -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        metavar="FILE",
-        help="with two folders, also write the comparison as CSV, and the ratios of speed to FILE_ratios.csv",
+        metavar="PATH",
+        help="the folder to build the report in, if not report/ of the results; with two folders, a file: also write "
+        "the comparison as CSV, and the ratios of speed to a file with _ratios in its name",
     )
     parser.add_argument(
         "--width", type=int, choices=(1, 2), default=2, help="width of the figures in columns of a two-column page"
@@ -84,33 +88,51 @@ def main() -> None:
     parser.add_argument(
         "--migrate", action="store_true", help="rewrite records of schema 1 as schema 2, under their new names"
     )
+    parser.add_argument(
+        "--merge", type=Path, metavar="OUT", help="make OUT one folder of all, with the commands and records of each"
+    )
     arguments = parser.parse_args()
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that closes the pipe early is no error
-    folders = arguments.results
-    if len(folders) > 2:
-        refuse(f"{len(folders)} results folders given: one or two are allowed")
-    for name, default in ONLY_WITH_TABLE.items():
-        if not arguments.table and getattr(arguments, name) != default:
-            refuse(f"--{name.replace('_', '-')} {getattr(arguments, name)}: allowed only with --table")
-    if arguments.out and len(folders) < 2:
-        refuse(f"--out {arguments.out}: allowed only with two results folders")
-    for folder in folders:
-        if not holds_records(folder):
-            refuse(f"{folder}: holds no cells folder")
+    check_arguments(arguments)
     with interruptible("wordways-report"):
         try:
-            for folder in folders:
+            for folder in arguments.results:
                 clear_stale(folder)
             for line in answer(arguments):
                 print(line)
-        except ChoiceError as error:
+        except (ChoiceError, DamagedError) as error:
             refuse(str(error))
+        except OSError as error:
+            place = arguments.merge or arguments.out or arguments.results[0]
+            refuse(f"{place}: cannot be written to ({error.strerror}); --out names another place for a report")
+
+
+def check_arguments(asked: argparse.Namespace) -> None:
+    """Ends the command where options do not fit each other, or where a folder holds no records."""
+    folders = asked.results
+    if len(folders) > 2 and not asked.merge:
+        refuse(f"{len(folders)} results folders given: one or two are allowed, more only with --merge")
+    for name, default in ONLY_WITH_TABLE.items():
+        if not asked.table and getattr(asked, name) != default:
+            refuse(f"--{name.replace('_', '-')} {getattr(asked, name)}: allowed only with --table")
+    alone = {"merge": asked.merge, "out": asked.out if len(folders) == 1 else None}
+    for option, value in alone.items():
+        for name in ("table", "pack", "migrate", "oracles", "out"):
+            if value and name != option and getattr(asked, name):
+                refuse(f"--{option} {value}: not allowed with --{name}")
+    if alone["out"] and has_other_files(asked.out):
+        refuse(f"--out {asked.out}: has other files and no report; name an empty folder")
+    for folder in folders:
+        if not holds_records(folder):
+            refuse(f"{folder}: holds no cells folder")
 
 
 def answer(asked: argparse.Namespace) -> list[str]:
     """Does what was asked for and returns the lines to print."""
     folder, *other = asked.results
+    if asked.merge:
+        return merge(asked.results, asked.merge)
     if other:
         return [write_comparison(folder, other[0], asked.out)]
     if asked.pack:
@@ -120,11 +142,19 @@ def answer(asked: argparse.Namespace) -> list[str]:
 
         return [migrate(folder)]
     if asked.oracles:
-        return [json.dumps(line, sort_keys=False) for line in oracle_lines(read_records(folder)[0])]
+        return [json.dumps(line, sort_keys=False) for line in oracle_lines(records_of(folder))]
     metrics = [name.strip() for name in (asked.metrics or "").split(",") if name.strip()]
     if asked.table:
-        return [one_table(only_metrics(read_records(folder)[0], metrics), asked)]
-    return [write_report(folder, asked.width, metrics)]
+        return [one_table(only_metrics(records_of(folder), metrics), asked)]
+    return [write_report(folder, asked.width, metrics, asked.out)]
+
+
+def records_of(folder: Path) -> list[Record]:
+    """The records of a folder; says on the error stream which files are none."""
+    records, refused = read_records(folder)
+    for reason in refused:
+        print(one_line(f"wordways-report: not a record: {reason}"), file=sys.stderr)
+    return records
 
 
 def one_table(records: Sequence[Record], asked: argparse.Namespace) -> str:

@@ -26,20 +26,22 @@ if TYPE_CHECKING:
     from wordways.report.style import Columns
 
 
-def write_report(results: Path, columns: "Columns" = 2, metrics: Sequence[str] = ()) -> str:
-    """Rebuilds <results>/report from the records; returns the text for the terminal.
+def write_report(results: Path, columns: "Columns" = 2, metrics: Sequence[str] = (), folder: Path | None = None) -> str:
+    """Rebuilds the report from the records, in `folder` or <results>/report; returns the text for the terminal.
 
-    metrics: those to report, the headline metric first; all of them where none is named.
+    metrics: those to report, the headline metric first; all of them where none is named. Raises OSError where the
+    folder cannot be written to.
     """
+    target = folder or results / "report"
     gc.disable()  # thousands of records hold no cycles, and searching for them takes longer than drawing
     try:
         records, refused = read_records(results)
         records = only_metrics(records, metrics)
-        with rebuilt(results / "report") as folder:
-            shown = build(results.resolve().name, records, refused, folder, columns)
+        with rebuilt(target) as fresh:
+            shown = build(results.resolve().name, records, refused, fresh, columns)
     finally:
         gc.enable()
-    return "\n".join([*shown, f"report: {results / 'report' / 'index.html'}"])
+    return "\n".join([*shown, f"report: {target / 'index.html'}"])
 
 
 def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: Path, columns: "Columns") -> list[str]:

@@ -5,6 +5,7 @@ conf/claims.yaml declares every claim: sentence, measure, task, configurations, 
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,10 +21,11 @@ from wordways import CONF
 from wordways.command import interruptible, print_anywhere
 from wordways.labels import flatten, phrase, titled
 from wordways.names import kind
-from wordways.record import Record, holds_records, read_records
+from wordways.record import Record, holds_records, read_records, same_numbers
 from wordways.report import derive, likelihoods, ratios
 from wordways.report.baselines import all_rows
 from wordways.report.contrasts import contrast_of
+from wordways.report.escape import one_line
 from wordways.report.gates import gate_of
 from wordways.report.rows import Row, trained
 from wordways.report.show import p_value, significant
@@ -37,6 +39,7 @@ REFERENCES = " minus the references'"
 BELOW_GATE = "not trained far enough"
 
 
+@derive.of_timing
 def latency_exponent(record: Record) -> Interval | None:
     """b of E2E ~ N^b over forced lengths at batch 1: least squares on logarithms of medians, t interval."""
     found = derive.latency_by_length(record)
@@ -109,6 +112,8 @@ def row_of(rows: Sequence[Row], task: str | Mapping[str, Any], asked: str | Mapp
         and holds(row.first().config["task"], tasks)
         and holds(row.first().config, presets)
     ]
+    if len(found) > 1 and all(row.machine for row in found):
+        return None  # machines disagree on its numbers, so that none is to be chosen
     if len(found) > 1:
         labels = ", ".join(row.label for row in found)
         raise ValueError(
@@ -232,13 +237,18 @@ def main() -> None:
 
 def write_claims(folders: Sequence[Path], out: Path) -> None:
     """Prints both tables and saves them; exits with status 2 where a folder or a claim is wrong."""
-    records, seen = [], set()
+    records: list[Record] = []
+    seen: defaultdict[str, list[Record]] = defaultdict(list)
     for folder in folders:
         if not holds_records(folder):
             print(f"wordways-claims: {folder}: has no records", file=sys.stderr)
             sys.exit(2)
-        records += [record for record in read_records(folder)[0] if record.cell not in seen]
-        seen |= {record.cell for record in records}
+        found, refused = read_records(folder)
+        for reason in refused:
+            print(one_line(f"wordways-claims: not a record: {reason}"), file=sys.stderr)
+        records += [record for record in found if not any(same_numbers(record, other) for other in seen[record.cell])]
+        for record in found:
+            seen[record.cell].append(record)
     rows, declared = all_rows(records), yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
     try:
         tables = [claims_table(rows, declared["claims"]), textbook_table(rows, declared["textbook"])]
@@ -246,7 +256,11 @@ def write_claims(folders: Sequence[Path], out: Path) -> None:
         print(f"wordways-claims: {error}", file=sys.stderr)
         sys.exit(2)
     for table in (replace(table, signature=signature(trained(rows))) for table in tables):
-        table.save(out)
+        try:
+            table.save(out)
+        except OSError as error:
+            print(f"wordways-claims: --out {out}: cannot be written to ({error.strerror})", file=sys.stderr)
+            sys.exit(2)
         print(table.markdown())
 
 

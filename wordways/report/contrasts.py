@@ -42,7 +42,7 @@ def compared(first: Row, second: Row, metric: str, stratum: str | None) -> Contr
     if known and len(known) == len(pairs) and len({sample.units for sample in known}) == 1:
         if len(known[0].units) * len(known) < 2:
             return None
-        scale = derive.scale_of(first.first().scores[metric], metric)
+        scale = derive.scale_of(pairs[0][0].scores[metric], metric)
         found = estimate(known, scale, paired=True)
         here = found.p() if len(known) == 1 else over_items(known, scale).p()
     else:
@@ -78,7 +78,7 @@ def differences(first: Record, second: Record, metric: str, stratum: str | None)
     """Pseudo-values of second minus first over the items for which both have a value."""
     entries = [record.scores.get(metric) for record in (first, second)]
     one, other = entries
-    if one is None or other is None or "items" not in one or first.item_ids != second.item_ids:
+    if one is None or other is None or not {"items"} <= one.keys() & other.keys() or first.item_ids != second.item_ids:
         return None
     places = derive.places_in(first, stratum)
     if "statistics" in one and "statistics" in other:

@@ -5,11 +5,12 @@ tokens, those before the first end token. Times are in seconds.
 """
 
 import itertools
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -17,9 +18,24 @@ from scipy.stats import kendalltau
 from wordways.record import Record, remembered
 from wordways.report.stats import Interval, Scale, estimate, jackknifed, mean, median, units_of, without_interval
 
+MARK = "of_timing"
+F = TypeVar("F", bound=Callable[..., Any])
 ENOUGH_TEXTS = 20  # from which on a 95th percentile is given
 
 Timing = Mapping[str, Any]
+
+
+def of_timing(function: F) -> F:
+    """Marks a number that depends on the machine that a record was timed on."""
+    setattr(function, MARK, True)
+    return function
+
+
+def is_of_timing(value: Callable[..., Any]) -> bool:
+    """Whether a number depends on the machine; of a partial function, whether it or what it applies to does."""
+    if isinstance(value, partial):
+        return any(is_of_timing(part) for part in (value.func, *value.args) if callable(part))
+    return getattr(value, MARK, False)
 
 
 @remembered
@@ -62,9 +78,11 @@ def places_in(record: Record, stratum: str | None) -> Sequence[int]:
 
 
 def of_sums(rows: Sequence[Sequence[float]], value: Callable[[Sequence[float]], float | None]) -> list[float | None]:
-    """Pseudo-values of a pooled metric by text; None for texts without statistics."""
+    """Pseudo-values of a pooled metric by text; None for texts without statistics, or where the sums have no value."""
     chosen = [row for row in rows if any(row)]
-    found = iter(jackknifed(chosen, value).tolist() if chosen else [])
+    if not chosen or value([sum(column) for column in zip(*chosen, strict=True)]) is None:
+        return [None] * len(rows)
+    found = iter(jackknifed(chosen, value).tolist())
     return [next(found) if any(row) else None for row in rows]
 
 
@@ -79,9 +97,9 @@ def scale_of(entry: Mapping[str, Any], metric: str) -> Scale:
 @remembered
 def beyond_draft(record: Record) -> Interval | None:
     """Accuracy minus that of the drafts, paired by item; None where the drafts' accuracy is not scored."""
-    if "draft_accuracy" not in record.scores:
+    right, drafted = (record.scores.get(name, {}).get("items") for name in ("accuracy", "draft_accuracy"))
+    if right is None or drafted is None:
         return None
-    right, drafted = (record.scores[name]["items"] for name in ("accuracy", "draft_accuracy"))
     return of_differences(record, range(len(record.item_ids)), drafted, right)
 
 
@@ -122,11 +140,23 @@ def quality_of_data(record: Record, metric: str, stratum: str | None = None) -> 
 
 
 def value_of(metric: str) -> Callable[[Sequence[float]], float | None]:
-    """The function from summed statistics to a pooled metric's value, for reference-based and judge metrics."""
+    """The function from summed statistics to a pooled metric's value, for reference-based and judge metrics.
+
+    None for sums that it has no value of, as all are of a metric that this version does not have or defines otherwise.
+    """
     from tasks.metrics.__init__ import METRICS
     from tasks.metrics.judged import JUDGED
 
-    return (METRICS | JUDGED)[metric].value
+    known = (METRICS | JUDGED).get(metric)
+
+    def value(sums: Sequence[float]) -> float | None:
+        try:
+            found = None if known is None else known.value(sums)
+        except (ArithmeticError, IndexError, ValueError):
+            return None
+        return found if found is not None and math.isfinite(found) else None
+
+    return value
 
 
 def alone(record: Record) -> list[Timing]:
@@ -170,6 +200,7 @@ def spread_of_repeats(record: Record) -> float | None:
     return statistics.median(found) if found else None
 
 
+@of_timing
 @remembered
 def latency_per_token(record: Record) -> Interval | None:
     """E2E / N at batch 1, seconds, over texts that have tokens."""
@@ -177,12 +208,14 @@ def latency_per_token(record: Record) -> Interval | None:
     return over_texts([[e2e / entry["useful_tokens"] for e2e in end_to_end(entry)] for entry in entries])
 
 
+@of_timing
 @remembered
 def latency(record: Record) -> Interval | None:
     """E2E at batch 1, seconds."""
     return over_texts([end_to_end(entry) for entry in alone(record)])
 
 
+@of_timing
 @remembered
 def latency_p95(record: Record) -> Interval | None:
     """95th percentile over texts of E2E at batch 1, seconds; None for fewer than `ENOUGH_TEXTS` texts.
@@ -209,12 +242,14 @@ def curves(record: Record) -> list[list[list[float]]]:
     return [readable(entry, settled) for entry, settled in found if settled]
 
 
+@of_timing
 @remembered
 def time_to_first_token(record: Record) -> Interval | None:
     """TTFT = tau_1, seconds; for decoders that revise it is known only after decoding."""
     return over_texts([[tau[0] for tau in repeats] for repeats in curves(record)])
 
 
+@of_timing
 @remembered
 def time_per_output_token(record: Record) -> Interval | None:
     """TPOT = (tau_N - tau_1) / (N - 1), seconds, over texts whose tokens become readable one after another.
@@ -228,12 +263,14 @@ def time_per_output_token(record: Record) -> Interval | None:
     return over_texts([[(tau[-1] - tau[0]) / (len(tau) - 1) for tau in repeats] for repeats in spread])
 
 
+@of_timing
 @remembered
 def last_useful_token(record: Record) -> Interval | None:
     """tau_N, seconds; E2E also includes the end token's forward pass and any after it."""
     return over_texts([[tau[-1] for tau in repeats] for repeats in curves(record)])
 
 
+@of_timing
 @remembered
 def throughput(record: Record, batch: int, of: str = "useful_tokens") -> Interval | None:
     """Useful tokens (or characters) per second at a batch size, over all its texts together; median of repeats."""
@@ -251,6 +288,7 @@ def latency_by_length(record: Record) -> dict[int, Interval]:
     return {entry["useful_tokens"]: median(end_to_end(entry)) for entry in forced}
 
 
+@of_timing
 def peak_memory(record: Record, batch: int) -> int | None:
     """Peak memory while decoding a batch, bytes; None where the batch size was not timed."""
     peaks = [e["peak_bytes"] for e in record.timing if e["workload"] == "natural" and e["batch"] == batch]
@@ -295,7 +333,8 @@ def decoder_of(record: Record) -> Mapping[str, Any]:
 def length_mode(record: Record) -> str:
     """What determines where a text ends: the paradigm (eos, predicted), the reference (oracle) or nothing (fixed)."""
     decoder = decoder_of(record)
-    return decoder.get("first", decoder).get("length", "eos")  # the first of two decoders; eos is the default
+    first = decoder.get("first", decoder)  # the first of two decoders
+    return str(first.get("length", "eos")) if isinstance(first, Mapping) else "eos"
 
 
 @remembered
@@ -316,7 +355,7 @@ def has_own_lengths(record: Record) -> bool:
 @remembered
 def length_error(record: Record) -> Interval | None:
     """|N - N_ref| / N_ref, mean over texts; None where the canvas determines every length."""
-    values = [abs(useful - tokens) / tokens for useful, _, tokens in lengths(record) if tokens]
+    values = [abs(useful - tokens) / tokens for useful, _, tokens in lengths(record) if tokens and tokens > 0]
     return mean(values) if values and has_own_lengths(record) else None
 
 
@@ -351,8 +390,8 @@ def rank_correlation(settled: tuple[int, ...]) -> float:
 
 
 def holes(record: Record, stratum: str) -> int:
-    """Masked positions of a stratum's first traced text."""
-    return len(traced(record, "filled", stratum)[0])
+    """Masked positions of a stratum's first traced text; 0 where none of its texts was traced."""
+    return len(next(iter(traced(record, "filled", stratum)), ()))
 
 
 @remembered

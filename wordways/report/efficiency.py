@@ -29,11 +29,13 @@ def ideal(record: Record) -> list[tuple[float, derive.Timing]]:
     ]
 
 
+@derive.of_timing
 def ideal_latency_per_token(record: Record) -> Interval | None:
     """T_ideal / N at batch 1, seconds."""
     return derive.over_texts([[time / e["useful_tokens"]] for time, e in ideal(record) if e["useful_tokens"]])
 
 
+@derive.of_timing
 def efficiency(record: Record) -> Interval | None:
     """eta = T_ideal / T at batch 1."""
     return derive.over_texts([[time / taken for taken in derive.end_to_end(entry)] for time, entry in ideal(record)])

@@ -46,7 +46,7 @@ def equivalence_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
     """One entry per run and stratum whose accuracy follows from the model's own probabilities, with its verdict."""
     by_task: dict[str, list[dict[str, Any]]] = {}
     for record in records:
-        if record.status == "ok":
+        if record.status == "ok" and not record.is_baseline:
             by_task.setdefault(canonical(record.config["task"]), []).extend(checks_of(record))
     lines = [line for of_task in by_task.values() for line in decided(of_task)]
     return sorted(lines, key=lambda line: (line["task"], line["n"], line["paradigm"], line["preset"], line["seed"]))
@@ -75,7 +75,7 @@ def checked(record: Record) -> Iterator[dict[str, Any]]:
             "paradigm": kind(record.config["paradigm"]),
             "preset": record.config["preset"],
             "seed": record.config["seed"],
-            "cell": record.cell,
+            "cell": record.name,
             "expected": float(np.mean(ratios)),
             "measured": float(np.mean(right)),
             "difference": found.value,
@@ -110,7 +110,7 @@ def own_ratios(record: Record, stratum: str) -> list[float] | None:
         return None
     items = zip(law["item_ids"], nats, law["law_nats"], strict=True)
     pairs = [(p, q) for item, p, q in items if record.strata[item] == stratum]
-    ratios = [math.exp(q - p) for p, q in pairs if p is not None and q is not None]
+    ratios = [exp(q - p) for p, q in pairs if p is not None and q is not None]
     return ratios if ratios and len(ratios) == len(pairs) else None
 
 
@@ -127,7 +127,12 @@ def right_answers(record: Record, stratum: str) -> float:
     """The largest 1 / q(x) of the stratum's references: the number of right texts, where they are equally likely."""
     law = record.likelihood or {"item_ids": [], "law_nats": []}
     items = zip(law["item_ids"], law["law_nats"], strict=True)
-    return math.exp(max((q for item, q in items if q is not None and record.strata[item] == stratum), default=0.0))
+    return exp(max((q for item, q in items if q is not None and record.strata[item] == stratum), default=0.0))
+
+
+def exp(nats: float) -> float:
+    """e to this power, at most a number that can still be squared and summed."""
+    return math.exp(min(nats, 300.0))
 
 
 def accepts_other_texts(record: Record) -> bool:

@@ -18,7 +18,11 @@ SUMS = "SHA256SUMS"
 
 @contextmanager
 def rebuilt(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder to build in; its files then replace those that the last build left in `folder`."""
+    """Yields an empty folder to build in; its files then replace those that the last build left in `folder`.
+
+    Raises OSError where that cannot be written to.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=temporary_prefix(folder.name)) as fresh:
         yield Path(fresh)
         install(Path(fresh), folder)
@@ -33,6 +37,11 @@ def install(fresh: Path, folder: Path) -> None:
         if (folder / name).is_file() and sha256(folder / name) == before[name]:
             (folder / name).unlink()
     write_atomically(folder / SUMS, "".join(f"{now[name]}  {name}\n" for name in sorted(now)))
+
+
+def has_other_files(folder: Path) -> bool:
+    """Whether a folder has files and none of a report, so that a report does not belong there."""
+    return folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file()
 
 
 def sums_of(folder: Path) -> Mapping[str, str]:

@@ -45,7 +45,7 @@ def cells_frame(records: Sequence[Record], rows: Sequence[Row]) -> pd.DataFrame:
     lines: list[dict[str, Any]] = []
     for record in records:
         task, label, paradigm = labels.get(id(record), (None, None, None))
-        names = {"cell": record.cell, "status": record.status, "reason": record.reason}
+        names = {"cell": record.name, "status": record.status, "reason": record.reason}
         names |= {"task": task, "row": label, "paradigm": paradigm}
         names |= {name: record.config.get(name) for name in ("preset", "seed")}
         machine = {name: record.provenance.get(name) for name in ("device", "threads", "commit", "started")}
@@ -59,7 +59,7 @@ def items_frame(records: Sequence[Record]) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {
-                "cell": record.cell,
+                "cell": record.name,
                 "item": record.item_ids,
                 "stratum": [record.strata[item] for item in record.item_ids],
                 "metric": metric,
@@ -75,7 +75,7 @@ def items_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 def timing_frame(records: Sequence[Record]) -> pd.DataFrame:
     lines = [
-        {"cell": record.cell}
+        {"cell": record.name}
         | {name: entry[name] for name in ("workload", "batch", "first", "useful_tokens", "useful_chars", "peak_bytes")}
         | {"repeat": number, "calls": len(durations), "seconds": sum(durations) / 1e9}
         for record in records

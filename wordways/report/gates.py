@@ -27,7 +27,7 @@ def gate_of(row: Row, rows: Sequence[Row]) -> str:
     """
     if row.baseline or not any(other.baseline for other in rows):
         return ""
-    memory, key = row.first().memory, (gate_of, *(record.cell for one in (row, *rows) for record in one.records))
+    memory, key = row.first().memory, (gate_of, *(record.name for one in (row, *rows) for record in one.records))
     if key not in memory:
         memory[key] = judged(row, rows)
     return memory[key]

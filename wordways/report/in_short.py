@@ -10,7 +10,7 @@ from wordways.report import derive
 from wordways.report.columns import digits_of, metrics_of
 from wordways.report.contrasts import Contrast, contrast_of
 from wordways.report.gates import gate_of, headline
-from wordways.report.machines import device_of
+from wordways.report.machines import by_machine, device_of
 from wordways.report.marks import marks_of
 from wordways.report.oracles import lines_of
 from wordways.report.rows import Row, trained
@@ -103,6 +103,9 @@ def of_latency(rows: Sequence[Row]) -> Iterator[str]:
     timed = [(row, found) for row in rows if (found := row.over_seeds(derive.latency_per_token)) is not None]
     if len(timed) < 2:
         return
+    if not comparable([row for row, _ in timed]):
+        yield "Configurations were timed on different machines, so that their latencies are not compared."
+        return
     (fast, least), (slow, most) = (extreme(timed, key=lambda one: one[1].value) for extreme in (min, max))
     metric, _ = headline(fast)
     quality = fast.over_seeds(partial(derive.quality, metric=metric, stratum=None))
@@ -113,13 +116,18 @@ def of_latency(rows: Sequence[Row]) -> Iterator[str]:
     )
 
 
+def comparable(rows: Sequence[Row]) -> bool:
+    """Whether one machine timed all rows."""
+    return len(by_machine([record for row in rows for record in row.records])) == 1
+
+
 def of_front(ranked: Ranked) -> Iterator[str]:
     timed = [
         (row, (time.value, quality.value))
         for row, quality in ranked
         if (time := row.over_seeds(derive.latency_per_token)) is not None
     ]
-    if len(timed) < 2:
+    if len(timed) < 2 or not comparable([row for row, _ in timed]):
         return
     metric, sign = headline(timed[0][0])
     front = unbeaten([point for _, point in timed], sign > 0)

@@ -34,5 +34,6 @@ def judges(record: Record) -> Iterator[dict[str, list[str]]]:
 
 def named(judge: dict[str, list[str]]) -> str:
     """A judge LM in words; without a seed it was 0, as of all before they were named."""
-    size = f", {int(judge['params'][0]):,} parameters" if "params" in judge else ""
+    params = judge.get("params", [""])[0]
+    size = f", {int(params):,} parameters" if params.isdecimal() else ""
     return f"{judge['judge'][0]}, seed {judge.get('seed', ['0'])[0]}{size}"

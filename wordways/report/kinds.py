@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from wordways.report.rows import Row
+from wordways.report.rows import Row, apart_by_machine
 
 
 @lru_cache(maxsize=4)
@@ -18,5 +18,10 @@ def kinds(package: str) -> list[ModuleType]:
 
 
 def rows_for(kind: ModuleType, rows: Sequence[Row], baselines: Sequence[Row]) -> Sequence[Row]:
-    """The rows of a task, with its trivial baselines for kinds that declare `BASELINES`; nothing else needs them."""
-    return [*rows, *baselines] if getattr(kind, "BASELINES", False) else rows
+    """The rows of a task as a kind needs them.
+
+    Those that declare `BASELINES` also get its trivial baselines; to those that declare `TIMES`, a row that was timed
+    on several machines is one for each of them.
+    """
+    shown = apart_by_machine(rows) if getattr(kind, "TIMES", False) else rows
+    return [*shown, *baselines] if getattr(kind, "BASELINES", False) else shown

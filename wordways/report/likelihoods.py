@@ -74,20 +74,23 @@ def reverse_kl_per_token(record: Record, stratum: str) -> Interval | None:
     """
     own = (record.likelihood or {}).get("own")
     right = quality(record, "accuracy", stratum)
-    if not own or right is None or right.value == 0 or not undistorted(record):
+    if not own or right is None or right.value <= 0 or not undistorted(record):
         return None
     model = own["nats"] if own["kind"] == "exact" else own.get("exact")
     if model is None:
         return None
     rows = [row for row in zip(own["law_nats"], model, own["tokens"], strict=True) if row[0] is not None]
-    return mean([(law - nats - math.log(right.value)) / tokens for law, nats, tokens in rows]) if rows else None
+    if not rows or any(nats is None or not tokens for _, nats, tokens in rows):
+        return None
+    return mean([(law - nats - math.log(right.value)) / tokens for law, nats, tokens in rows])
 
 
 @remembered
 def token_error(record: Record) -> Interval | None:
     """Mean KL from the exact to the model's distribution of one token, nats, along texts of the data."""
     found = (record.likelihood or {}).get("exposure")
-    return mean([statistics.mean(texts) for texts in found["data"]]) if found else None
+    texts = [statistics.mean(text) for text in found["data"] if text] if found else []
+    return mean(texts) if texts else None
 
 
 def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None:
@@ -98,7 +101,8 @@ def bits_per_byte(record: Record, stratum: str | None = None) -> Interval | None
     law = record.likelihood or {}
     if "bytes" not in law:
         return None
-    return per_token(record, stratum, [nats / math.log(2) for nats in law["nats"]], "bytes")
+    bits = [None if nats is None else nats / math.log(2) for nats in law["nats"]]
+    return per_token(record, stratum, bits, "bytes")
 
 
 def per_token(
@@ -117,6 +121,8 @@ def per_token(
     if not rows or len(rows) < len(found):
         return None
     names, above, below = zip(*rows, strict=True)
+    if not any(below):
+        return None
     return over_texts(record, names, linearised(above, below).tolist())
 
 
@@ -142,6 +148,8 @@ def accumulated_error(record: Record) -> list[Interval] | None:
     if not found or not found["data"]:
         return None
     steps = min(map(len, found["data"]))
+    if not steps:
+        return None
     rows = [
         [
             x
@@ -158,9 +166,10 @@ def accumulated_error(record: Record) -> list[Interval] | None:
     def errors(sums_SK: np.ndarray) -> np.ndarray:
         means = sums_SK[:, ::2] / np.maximum(sums_SK[:, 1::2], 1)
         strayed, taught = means[:, :steps].cumsum(1), means[:, steps:].cumsum(1)
-        return (strayed - taught) / taught
+        return np.divide(strayed - taught, taught, out=np.full_like(taught, np.nan), where=taught != 0)
 
-    return pooled_curve(rows, errors)
+    curve = pooled_curve(rows, errors)
+    return curve if all(math.isfinite(end) for error in curve for end in (error.low, error.high)) else None
 
 
 def exposure_bias(record: Record) -> Interval | None:
@@ -181,9 +190,8 @@ def gap_bits(at_once: Record, one_by_one: Record, stratum: str, expected: float)
     items = both[0]["item_ids"]
     exact = minus(both[0].get("apart_nats"), both[0].get("law_nats")) or [expected * math.log(2)] * len(items)
     gaps = zip(items, both[0]["nats"], both[1]["nats"], exact, strict=True)
-    bits = [
-        (item, expected + (high - low - by_law) / math.log(2))
-        for item, high, low, by_law in gaps
-        if at_once.strata[item] == stratum
-    ]
+    chosen = [gap for gap in gaps if at_once.strata[gap[0]] == stratum]
+    if any(value is None for gap in chosen for value in gap):
+        return None
+    bits = [(item, expected + (high - low - by_law) / math.log(2)) for item, high, low, by_law in chosen]
     return over_texts(at_once, [item for item, _ in bits], [one for _, one in bits]) if bits else None

@@ -27,6 +27,22 @@ def devices(records: Sequence[Record]) -> list[str]:
     return [name for name in dict.fromkeys(map(device_of, records)) if name not in known]
 
 
+def by_machine(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records by the machine that they come from, as labels say it; a cell that one has twice is parted by number.
+
+    A machine whose model is unknown counts as any other of its name, as in `devices`.
+    """
+    known = {named(record): device_of(record) for record in records if device_of(record) != named(record)}
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        machine = known.get(device_of(record), device_of(record))
+        label, number = f"on {machine}", 2
+        while any(other.cell == record.cell for other in found.get(label, ())):
+            label, number = f"on {machine}, copy {number}", number + 1
+        found.setdefault(label, []).append(record)
+    return found
+
+
 def torch_of(record: Record) -> str:
     return str(record.provenance["versions"].get("torch"))
 

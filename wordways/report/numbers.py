@@ -9,8 +9,9 @@ import pandas as pd
 from wordways.labels import flatten
 from wordways.report import derive, likelihoods
 from wordways.report.columns import data_measures
+from wordways.report.derive import is_of_timing
 from wordways.report.oracles import lines_of
-from wordways.report.rows import Row, telling_settings
+from wordways.report.rows import Row, apart_by_machine, telling_settings
 from wordways.report.signature import signature
 from wordways.report.stats import Interval
 from wordways.report.sweeps import number_of
@@ -42,12 +43,18 @@ def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
             (stratum, "bits_per_byte", "bits", 1, row.over_seeds(partial(likelihoods.bits_per_byte, stratum=stratum)))
             for stratum in strata
         ]
-        found += [("", m.name, m.unit, m.scale, row.over_seeds(m.value)) for m in measures]
-        for stratum, name, unit, scale, interval in found:
+        every = [(row.label, *one) for one in found]
+        every += [
+            (part.label, "", m.name, m.unit, m.scale, part.over_seeds(m.value))
+            for m in measures
+            for part in (apart_by_machine([row]) if is_of_timing(m.value) else [row])
+        ]
+        for label, stratum, name, unit, scale, interval in every:
             if interval is not None:
                 line = theory.get((name, stratum), {})
                 lines.append(
                     names
+                    | {"row": label}
                     | {"stratum": stratum, "measure": name, "unit": unit}
                     | {key: getattr(interval, key) * scale for key in ("value", "low", "high")}
                     | {name: scaled(getattr(interval, name), scale) for name in ("training", "sampling")}

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -35,7 +36,7 @@ MEASURES: dict[str, Callable[[Record, str], Interval | None]] = {
 
 def oracle_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
     """One entry per run, stratum and measure with an analytic value, in a fixed order, whether it passes or not."""
-    done = [record for record in records if record.status == "ok"]
+    done = [record for record in records if record.status == "ok" and not record.is_baseline]
     lines = [line for record in done for line in lines_of(record)] + list(gap_lines(done))
     return sorted(
         lines,
@@ -93,9 +94,12 @@ def judge(record: Record, measure: str, stratum: str, measured: Interval | None)
         return None
     if temperature is None:  # the distribution that was sampled from is unknown
         return None
+    order, block = decoder.get("order"), record.config["paradigm"].get("block")
+    numbers = all(isinstance(value, int | float | None) for value in (temperature, threshold, block))
+    if not numbers or not isinstance(order, str | None):  # settings of a class that has others under these names
+        return None
     setting = Setting(
-        measure, stratum, written or (), decoder.get("order"), temperature, record.likelihood["kind"],
-        threshold, record.config["paradigm"].get("block"),
+        measure, stratum, written or (), order, temperature, record.likelihood["kind"], threshold, block
     )  # fmt: skip
     theory = theory_of(canonical(record.config["task"]), setting)
     if theory is None:
@@ -128,6 +132,8 @@ def lost_bits(record: Record) -> dict[str, float]:
     """Conditional total correlation (bits) lost by factorised sampling, of every stratum for which it is known."""
     found = {}
     for stratum in record.groups() if record.trace is not None else []:
+        if not holes(record, stratum):
+            continue
         at_once = Setting("gap_bits", stratum, (holes(record, stratum),), None, 1.0, "exact")
         theory = theory_of(canonical(record.config["task"]), at_once)
         if theory is not None:
@@ -145,11 +151,15 @@ def corpus_of(node: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def theory_of(node: str, setting: Setting) -> Theory | None:
-    """The analytic value; None also where this version cannot build the task, which `strangers` reports."""
+    """The analytic value; None also of a stratum that the task does not have.
+
+    None, too, where this version cannot build the task, which `strangers` reports.
+    """
     try:
-        return task_of(node).theory(setting)
+        task = task_of(node)
     except SettingError:
         return None
+    return task.theory(setting) if setting.stratum in task.strata else None
 
 
 def strangers(records: Sequence[Record]) -> list[str]:
@@ -165,19 +175,35 @@ def strangers(records: Sequence[Record]) -> list[str]:
 
 @lru_cache(maxsize=64)
 def task_of(node: str) -> Task:
-    """The task of these settings. Raises SettingError unless its classes are in `tasks`: records are untrusted."""
+    """The task of these settings. Raises SettingError unless it and all within it are tasks: records are untrusted."""
     settings = json.loads(node)
-    for target in classes_in(settings):
-        if not str(target).startswith("tasks."):
-            raise SettingError(f"task._target_={target}: must be in tasks")
+    for path, target in classes_in(settings, "task"):
+        check_task(path, target)
     settings.pop("data_hash", None)
     parameters = inspect.signature(locate(settings["_target_"])).parameters
-    return build(settings | ({"data": None} if "data" in parameters else {}), "task")
+    try:
+        return build(settings | ({"data": None} if "data" in parameters else {}), "task")
+    except SettingError:
+        raise
+    except Exception as error:  # settings that no run has checked
+        raise SettingError(f"task._target_={settings['_target_']}: cannot be built ({type(error).__name__})") from None
 
 
-def classes_in(value: Any) -> Iterator[Any]:
-    """Every class that a node of settings names, at any depth."""
+def check_task(path: str, target: Any) -> None:
+    """Raises SettingError unless this is the public name of a task that can be built without reading anything."""
+    if not isinstance(target, str) or not re.fullmatch(r"tasks\.[A-Z]\w*", target):
+        raise SettingError(f"{path}={target}: must be the public name of a task, such as tasks.Bigram")
+    cls = locate(target)
+    if not inspect.isclass(cls) or not issubclass(cls, Task):
+        raise SettingError(f"{path}={target}: is no task")
+    if cls.reads_when_built:
+        raise SettingError(f"{path}={target}: is not built for a report, because it reads files when it is built")
+
+
+def classes_in(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every class that a node of settings names, at any depth, with its path."""
     if isinstance(value, Mapping):
-        yield from (entry for name, entry in value.items() if name == "_target_")
-    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from classes_in(inner)
+        yield from ((f"{path}.{name}", entry) for name, entry in value.items() if name == "_target_")
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield from classes_in(one, f"{path}.{name}")

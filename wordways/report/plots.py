@@ -62,7 +62,7 @@ def save_series(rows: Sequence[Row], folder: Path, columns: Columns = 2) -> dict
     with plt.rc_context(STYLE):
         for (task, setting), at in series_of(rows).items():
             drawn, by_rate = quality_over_tasks(setting, at, columns)
-            name = f"quality_{setting}_{task}"
+            name = f"quality_{file_name(setting)}_{task}"
             said = SWEEP.format(title=spoken(task), axis=axis(setting)) + EXACT + WHOLE * by_rate
             captions[name] = caption_of(said, drawn, len(rows), None)
             save(drawn, folder / name)

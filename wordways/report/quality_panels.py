@@ -53,6 +53,7 @@ class Panel:
     below: frozenset[tuple[float, float]] = frozenset()
 
 
+@derive.of_timing
 def any_text(record: Record, stratum: str | None) -> Interval | None:
     """Latency per token, which is timed over the texts of all strata together."""
     return derive.latency_per_token(record)

@@ -7,6 +7,7 @@ from statistics import fmean, median
 from wordways.record import Record
 from wordways.report import derive
 from wordways.report.contrasts import pairs_of
+from wordways.report.machines import by_machine
 from wordways.report.rows import Row
 from wordways.report.stats import Interval, geometric_ratio, half_width, without_interval
 
@@ -28,7 +29,12 @@ def tokens_by_round(record: Record, batch: int) -> Mapping[int, float]:
 
 
 def paired_ratio(row: Row, other: Row, values: Paired) -> Interval | None:
-    """The geometric mean of row / other over what both have, or over their common seeds; None without any pair."""
+    """The geometric mean of row / other over what both have, or over their common seeds; None without any pair.
+
+    None also of times from several machines, which say nothing about the rows.
+    """
+    if len(by_machine([record for one in (row, other) for record in (*one.records, *one.again)])) > 1:
+        return None
     by_seed = []
     for a, b in pairs_of(row, other):
         above, below = values(a), values(b)

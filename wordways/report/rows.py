@@ -1,7 +1,8 @@
 """Groups records into configurations, and names them as tables and figures do."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from statistics import fmean
 from typing import Any
@@ -12,6 +13,8 @@ from wordways import CONF
 from wordways.labels import NOT_TELLING, differ, file_name, flatten, natural, phrase, spoken, titled
 from wordways.names import kind
 from wordways.record import Record, canonical, digest
+from wordways.report.derive import is_of_timing
+from wordways.report.machines import by_machine
 from wordways.report.oracles import corpus_of
 from wordways.report.stats import Interval, over_trainings
 
@@ -25,6 +28,9 @@ class Row:
     """Records that differ in nothing but the seed.
 
     label: what tables call the configuration.  task: the task's name in file names.  title: the task's name in prose.
+    again: further records of the same cells with the same scores, whose timings come from other machines.  machine: of
+    a row whose numbers differ from those of other machines.  whole: of a row that has the timings of one machine, the
+    row over all machines, which has all else.
     """
 
     label: str
@@ -32,6 +38,9 @@ class Row:
     task: str
     records: Sequence[Record]
     title: str = ""
+    again: Sequence[Record] = ()
+    machine: str = ""
+    whole: "Row | None" = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.task)
@@ -39,8 +48,11 @@ class Row:
     def over_seeds(self, value: Callable[[Record], Interval | None]) -> Interval | None:
         """A single training's own interval, or the crossed model's over trainings; None where any seed has no value.
 
-        Results are cached, since every table, figure and export needs the same ones.
+        Timings of several machines have none either. Results are cached, since every table, figure and export needs the
+        same ones.
         """
+        if self.whole is not None and not is_of_timing(value):
+            return self.whole.over_seeds(value)
         asked = (value.func, value.args, *sorted(value.keywords.items())) if isinstance(value, partial) else value
         if asked not in self.memory:
             self.memory[asked] = self.summary(value)
@@ -60,7 +72,14 @@ class Row:
         """Whether no model wrote its texts."""
         return self.paradigm == BASELINE
 
+    @cached_property
+    def timed(self) -> Mapping[str, Sequence[Record]]:
+        """The records that were timed, by machine."""
+        return by_machine([record for record in (*self.records, *self.again) if record.timing])
+
     def summary(self, value: Callable[[Record], Interval | None]) -> Interval | None:
+        if is_of_timing(value) and len(self.timed) > 1:
+            return None
         found = [value(record) for record in self.records]
         known = [interval for interval in found if interval is not None]
         if len(known) < len(found):
@@ -69,8 +88,9 @@ class Row:
 
     @cached_property
     def budgets(self) -> Mapping[str, float]:
-        """Every training budget, mean over seeds: supervised tokens depend on random masks."""
-        return {name: fmean(record.budgets[name] for record in self.records) for name in self.first().budgets}
+        """Every training budget that all seeds have, mean over seeds: supervised tokens depend on random masks."""
+        shared = [name for name in self.first().budgets if all(name in record.budgets for record in self.records)]
+        return {name: fmean(record.budgets[name] for record in self.records) for name in shared}
 
     def first(self) -> Record:
         return self.records[0]
@@ -98,11 +118,54 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
         for group, flat in rivals:
             config = group[0].config
             label = titled(title_of(config), [phrase(name, flat[name]) for name in telling if name in flat])
-            seeds = sorted(group, key=lambda record: record.config["seed"])
             slug, title = tasks[canonical(config["task"])]
-            rows.append(Row(label, kind(config["paradigm"]), slug, seeds, title))
+            rows += [
+                replace(row, label=titled(label, [row.machine]) if row.machine else label)
+                for row in side_by_side(Row(label, kind(config["paradigm"]), slug, group, title))
+            ]
+    rows = told_apart(rows)
     place = list(colours([row.paradigm for row in rows])).index
     return sorted(rows, key=lambda row: (natural(row.task), place(row.paradigm), natural(row.label)))
+
+
+def side_by_side(row: Row) -> list[Row]:
+    """A row for each machine where a cell has different scores on several; else one, with one record for each cell."""
+    of_cells: dict[str, list[Record]] = {}
+    for record in sorted(row.records, key=lambda record: record.config["seed"]):
+        of_cells.setdefault(record.cell, []).append(record)
+    if any(other.scores != own.scores for own, *others in of_cells.values() for other in others):
+        return [replace(row, records=own, machine=name) for name, own in by_machine(row.records).items()]
+    again = [other for _, *others in of_cells.values() for other in others]
+    return [replace(row, records=[own for own, *_ in of_cells.values()], again=again)]
+
+
+def apart_by_machine(rows: Sequence[Row]) -> list[Row]:
+    """Rows for tables of times, grouped by machine where they were timed on several.
+
+    A row that several machines timed is then one for each of them; one that none did stands last.
+    """
+    machines = by_machine([record for row in rows for own in row.timed.values() for record in own])
+    if len(machines) < 2:
+        return list(rows)
+    parts = [
+        replace(row, label=titled(row.label, [name]), records=own, again=(), whole=row.whole or row)
+        for machine in machines
+        for row in rows
+        for name, own in row.timed.items()
+        if name == machine
+    ]
+    return [*parts, *(row for row in rows if not row.timed)]
+
+
+def told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Configurations whose settings differ in signs that labels do not show have the name of their first run beside."""
+    counts = Counter((row.task, row.label) for row in rows)
+    return [
+        replace(row, label=titled(row.label, [f"run {row.first().cell[:8]}"]))
+        if counts[row.task, row.label] > 1
+        else row
+        for row in rows
+    ]
 
 
 def trained(rows: Sequence[Row]) -> list[Row]:
@@ -142,7 +205,7 @@ def task_names(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
         full = ", ".join([title, *(phrase(name, flats[key][name]) for name in shortest or telling)])
         slug = file_name(full)
         taken = {known for known, _ in names.values()}
-        names[key] = (f"{slug}_{digest(full)[:4]}" if slug in taken else slug, full)
+        names[key] = (f"{slug}_{digest(key)[:4]}" if slug in taken else slug, full)
     return names
 
 

@@ -60,7 +60,7 @@ def quality_over_tasks(setting: str, at: Mapping[float, Sequence[Row]], columns:
     rates = {
         label: rate
         for label, found in by_label.items()
-        if setting == "tokens" and (rate := found[0][1].first().config["paradigm"].get("rate")) is not None
+        if setting == "tokens" and isinstance(rate := found[0][1].first().config["paradigm"].get("rate"), float)
     }
 
     def finish(axes: Axes, panel: Panel, looks: Mapping[str, Look]) -> None:

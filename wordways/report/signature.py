@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 from wordways.labels import flatten
 from wordways.names import kind
 from wordways.record import Record, digest
+from wordways.report.derive import decoder_of
 from wordways.report.machines import commit_state, device_of, peaks_of, torch_of
 from wordways.report.rows import Row
 
@@ -40,7 +41,7 @@ def write(fields: Mapping[str, Sequence[str]]) -> str:
 
 def parse(text: str) -> dict[str, list[str]]:
     """The fields of a signature line: the inverse of `write`."""
-    pairs = [part.split(":") for part in text.split("|")] if text else []
+    pairs = [part.partition(":")[::2] for part in text.split("|")] if text else []
     return {unquote(name): [unquote(value) for value in values.split("+")] for name, values in pairs}
 
 
@@ -50,7 +51,7 @@ def escaped(value: str) -> str:
 
 def decoder(record: Record) -> str:
     """The decoder's settings that have a value; classes by their names."""
-    settings = flatten(record.config["paradigm"].get("decoder", {}))
+    settings = flatten(decoder_of(record))
     return ",".join(
         f"{name.removesuffix('._target_')}={value.rpartition('.')[2] if name.endswith('_target_') else value}"
         for name, value in settings.items()
@@ -95,5 +96,5 @@ OF_RECORDS: dict[str, Callable[[Sequence[Record]], list[str]]] = {
     "torch": each(torch_of),
     "dtype": each(lambda record: record.config["dtype"]),
     "wordways": each(commit_state),
-    "cells": lambda records: [f"{len(records)}/{digest(sorted(record.cell for record in records))}"],
+    "cells": lambda records: [f"{len(records)}/{digest(sorted(record.name for record in records))}"],
 }

@@ -38,6 +38,12 @@ class Table:
     marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)  # by (line, column)
     muted: frozenset[int] = frozenset()
 
+    def __post_init__(self) -> None:
+        """A dash in the cells that a line lacks; no text is taken for a missing one, whatever it says."""
+        lacking = self.frame.isna()
+        if lacking.to_numpy().any():
+            object.__setattr__(self, "frame", self.frame.astype(object).where(~lacking, "–"))
+
     def plain(self) -> str:
         """Aligned, for a terminal."""
         names, _, units = zip(*(one_line(str(heading)).partition(" (") for heading in self.frame.columns), strict=True)

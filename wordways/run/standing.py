@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from wordways.record import ARCHIVE, record_named
+from wordways.archive import ARCHIVE
+from wordways.record import record_named
 from wordways.run.cell import Cell
 from wordways.texts import texts_file
 

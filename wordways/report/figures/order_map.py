@@ -23,7 +23,7 @@ MAPS = 8  # panels; of more configurations this many are drawn
 
 def figure(rows: Sequence[Row], columns: Columns) -> Figure | None:
     """Share of traced texts by position and by the forward pass at which the position took its final value."""
-    traced = [(row, settled) for row in rows if (settled := derive.traced(row.first(), "settled"))]
+    traced = [(row, settled) for row in rows if (settled := list(filter(any, derive.traced(row.first(), "settled"))))]
     if not traced:
         return None
     shown = [traced[i * len(traced) // min(MAPS, len(traced))] for i in range(min(MAPS, len(traced)))]

@@ -17,7 +17,7 @@ def orders(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
     """The order map of each configuration; None where it was not recorded or does not fit."""
     room, found = ROOM["orders"], []
     for row in rows:
-        settled = derive.traced(row.first(), "settled")
+        settled = list(filter(any, derive.traced(row.first(), "settled")))
         entry = order_map(settled) if settled and room > 0 else None
         room -= len(entry["shares"]) if entry else 0
         found.append(entry)

@@ -1,6 +1,6 @@
 """Printed tables as the page shows them: those of the report, the analytic values, the provenance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from wordways.names import kind
@@ -14,9 +14,16 @@ HEADLINE = 2  # tables that the page merges into its headline table: quality and
 WORDY = 24  # characters of a cell beyond which its column is set as text
 
 
-def further_tables(tables: Mapping[str, Sequence[Table]]) -> list[dict[str, Any]]:
-    """The tables of each task beyond the headline's, as many as fit."""
-    entries = (table_entry(table) | {"task": task} for task, of_task in tables.items() for table in of_task[HEADLINE:])
+def further_tables(tables: Mapping[str, Sequence[Table]], apart: Container[str] = ()) -> list[dict[str, Any]]:
+    """The tables of each task beyond the headline's, as many as fit.
+
+    apart: tasks with rows that were timed on several machines, of which the headline's table has no times.
+    """
+    entries = (
+        table_entry(table) | {"task": task}
+        for task, of_task in tables.items()
+        for table in of_task[HEADLINE - (task in apart) :]
+    )
     return within(entries, ROOM["tables"])[0]
 
 
@@ -56,10 +63,11 @@ def oracle_entry(oracles: tuple[Table, Sequence[Mapping[str, Any]]] | None, rows
     table, lines = oracles
     entry = table_entry(table)
     names = {
-        (kind(row.first().config["task"]), derive.holes(row.first(), stratum), stratum): row.task
+        (kind(record.config["task"]), derive.holes(record, stratum), stratum): row.task
         for row in rows
-        if row.first().trace is not None
-        for stratum in row.first().groups()
+        for record in reversed(row.records)
+        if record.trace is not None
+        for stratum in record.groups()
     }
     tasks = [names[line["task"], line["n"], line["operation"]] for line in lines]
     both = list(zip(entry["rows"], tasks, strict=True))

@@ -14,7 +14,7 @@ ORDER = 10
 
 def table(rows: Sequence[Row]) -> Table | None:
     """A line for each run and stratum; None where no decoder samples from a distribution that is known exactly."""
-    labels = {record.cell: row.label for row in rows for record in row.records}
+    labels = {record.name: row.label for row in rows for record in row.records}
     lines = equivalence_lines([record for row in rows for record in row.records])
     if not lines:
         return None

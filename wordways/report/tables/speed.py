@@ -14,6 +14,7 @@ from wordways.report.rows import Row
 from wordways.report.table import Table
 
 ORDER = 2
+TIMES = True  # machines stand apart
 TEXTS = 32  # that the protocol times at batch 1, or all
 BUSY = 0.1  # cores used by other programs up to which a machine counts as idle
 UNSTEADY = 0.1  # spread of a text's repeats, as a share of their median, from which on a row is marked
@@ -36,7 +37,7 @@ def table(rows: Sequence[Row]) -> Table:
         mode = {"length": derive.length_mode(row.first())} if lengths_differ else {}
         frame.append({"": row.label} | mode | cells)
     where = rows[0].first()
-    device = f"{where.provenance['device']}, {where.provenance['threads']} threads, {where.config['dtype']}"
+    device = " and ".join(dict.fromkeys(machine for row in rows for machine in map(described, row.records)))
     note = f"Batch 1 unless a heading says otherwise; useful tokens only; medians and 95 % intervals. {device}."
     if any(TURNED in sign for sign in signs):
         note += " ⇄: changes rank by implementation efficiency."
@@ -49,6 +50,11 @@ def table(rows: Sequence[Row]) -> Table:
         f"{saturation(rows)}{LENGTHS * lengths_differ}"
     )
     return Table(f"speed_{rows[0].task}", f"Speed: {rows[0].title}", note, pd.DataFrame(frame), "", details)
+
+
+def described(record: Record) -> str:
+    """The machine and the precision that a record was timed with."""
+    return f"{record.provenance['device']}, {record.provenance['threads']} threads, {record.config['dtype']}"
 
 
 def signs_of(rows: Sequence[Row]) -> list[str]:
