@@ -1,5 +1,6 @@
 """Published decoders' outputs, token for token and call for call, from our own parts; and a difference is seen."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -8,11 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from paradigms.decoders.golden import Stub
 from wordways.golden import compared, main
 
-COMMAND = [sys.executable, "-c", "from wordways.golden import main; main()"]
+COMMAND = [sys.executable, "-m", "wordways.golden"]
 LLADA = {"prompt": [[3, 14, 15, 9, 2]], "steps": 12, "gen_length": 12, "block_length": 12}
 
 
@@ -92,9 +95,12 @@ def test_a_difference_is_named_and_ends_with_1(tmp_path: Path) -> None:
         ('{"V": 3}', "not a golden file"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case("nobody.knows")]}), "case 0: fn=nobody.knows: unknown"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case(steps=5, block_length=4)]}), "steps=5: must be a multiple"),
-        (json.dumps({"V": 23, "mask_id": 22, "cases": [case(speed=9)]}), "case 0: .*unexpected keyword argument"),
+        (json.dumps({"V": 23, "mask_id": 22, "cases": [case(speed=9)]}), "case 0: args.speed=9: no such setting"),
         (json.dumps({"V": 23, "mask_id": 22, "cases": [case(block_length=0)]}), "must be a multiple"),
-        (json.dumps({"V": 23, "mask_id": 22, "cases": [{"fn": "llada.generate"}]}), "case 0: 'args'"),
+        (json.dumps({"V": 23, "mask_id": 22, "cases": [{"fn": "llada.generate"}]}), "case 0: args: missing"),
+        (json.dumps({"V": 0, "mask_id": 0, "cases": []}), "V=0, mask_id=0: must be 0 <= mask_id < V"),
+        (json.dumps({"V": 23, "mask_id": 23, "cases": [case()]}), "V=23, mask_id=23: must be 0 <= mask_id < V"),
+        (json.dumps({"V": 23, "mask_id": 22, "cases": [{"fn": "llada.generate", "args": LLADA}]}), "case 0: out: miss"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(
@@ -111,3 +117,33 @@ def test_what_cannot_be_run_is_refused_in_one_line(
         list(compared(path))
     with pytest.raises(ValueError, match="not readable"):
         list(compared(tmp_path / "nowhere.json"))
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 40) | st.floats(-3, 40) | st.sampled_from(["", "random", "\n"])
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("fn"), inner), max_leaves=4
+)
+FIELDS = ["V", "mask_id", "cases", "cases.0", *(f"cases.0.{name}" for name in ("fn", "args", "out", "nfe", "stub_amp"))]
+ARGUMENTS = [
+    f"cases.0.args.{name}" for name in (*LLADA, "temperature", "cfg_scale", "remasking", "seed", "attention_mask")
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(FIELDS + ARGUMENTS), VALUES)
+def test_any_value_in_any_field_is_compared_or_refused_in_one_line(tmp_path: Path, field: str, value: Any) -> None:
+    whole: Any = {"V": 23, "mask_id": 22, "cases": [case()]}
+    *parents, name = field.split(".")
+    node = functools.reduce(lambda inner, part: inner[int(part) if part == "0" else part], parents, whole)
+    node[0 if name == "0" else name] = value
+    path = tmp_path / "golden.json"
+    path.write_text(json.dumps(whole))
+    try:
+        lines = list(compared(path))
+    except ValueError as error:
+        refusal = str(error)
+    else:
+        refusal = f"{path}: none"
+        assert all(set(line) == {"case", "fn", "same", "out", "nfe", "expected"} for line in lines)
+    assert refusal.startswith(f"{path}: ")
+    assert "\n" not in refusal

@@ -129,9 +129,11 @@ def check(value: Any, hint: Any, path: str) -> Any:
 
 @lru_cache(maxsize=512)
 def signature_of(cls: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The annotations of a class's settings, and their default values."""
+    """The annotations of the settings of a class or a function, and their default values."""
     parameters = inspect.signature(cls).parameters
-    return typing.get_type_hints(cls.__init__), {name: one.default for name, one in parameters.items()}
+    return typing.get_type_hints(cls.__init__ if isinstance(cls, type) else cls), {
+        name: one.default for name, one in parameters.items()
+    }
 
 
 @lru_cache(maxsize=512)
