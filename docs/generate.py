@@ -272,7 +272,7 @@ def schema_text() -> str:
 
 def main() -> None:
     if len(sys.argv) == 1:
-        SCHEMA.write_text(schema_text())
+        SCHEMA.write_text(schema_text(), encoding="utf-8")
     for page in [Path(argument) for argument in sys.argv[1:]] or PAGES:
         before = page.read_text(encoding="utf-8")
         after = refreshed(before)

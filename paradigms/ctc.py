@@ -68,12 +68,9 @@ class CTC(Paradigm):
 
     def fits(self, canvas: Canvas) -> Tensor:
         """bool (B,): whether the slots of a row hold its text and a blank between equal neighbours."""
-        text_BL, slots_B = (
-            canvas.text(self.vocabulary.eos),
-            self.upsample * (~canvas.pad_BL)[:, : canvas.start()].sum(1),
-        )
+        text_BL, prompt_BP = canvas.text(self.vocabulary.eos), ~canvas.pad_BL[:, : canvas.start()]
         again_BL = (canvas.ids_BL[:, 1:] == canvas.ids_BL[:, :-1]) & text_BL[:, 1:] & text_BL[:, :-1]
-        return text_BL.sum(1) + again_BL.sum(1) <= slots_B
+        return text_BL.sum(1) + again_BL.sum(1) <= self.upsample * prompt_BP.sum(1)
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         """One forward pass; a text longer than the holes is truncated, a shorter one is filled up with EOS."""

@@ -20,8 +20,17 @@ class HumanEval(Programs):
     strata = ("problems",)
     stops = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
-    def __init__(self, data: str | None, name: str, revision: str | None, tokens: int, seconds: int, allow_code: bool):
-        super().__init__(tokens, seconds, allow_code)
+    def __init__(
+        self,
+        data: str | None,
+        name: str,
+        revision: str | None,
+        tokens: int,
+        seconds: int,
+        allow_code: bool,
+        longest: int = 10_000,
+    ):
+        super().__init__(tokens, seconds, allow_code, longest)
         self.data, self.name, self.revision = data, name, revision
 
     def table(self) -> tuple[Any, str]:

@@ -32,8 +32,9 @@ class HumanEvalInfilling(Programs):
         tokens: int,
         seconds: int,
         allow_code: bool,
+        longest: int = 10_000,
     ):
-        super().__init__(tokens, seconds, allow_code)
+        super().__init__(tokens, seconds, allow_code, longest)
         self.data, self.name, self.file = data, name, f"HumanEval-{FILES[kind]}Infilling.jsonl.gz"
         self.strata = (kind,)
         self.holes = "suffix" if form == "fim" else "span"

@@ -19,7 +19,7 @@ class Lambada(EvaluationOnly):
     A text is right if it equals the word. It gets as many tokens as the word has, which is the usual measure: whether
     each token of the word is the likeliest one.  data: a folder that has lambada_test.jsonl, or that has a folder
     lambada with it; null reads `name`, the URL of a jsonl file, or else a data set of the Hugging Face hub with its
-    `subset` and `revision`.
+    `subset` and `revision`.  longest: see `RealText`.
     """
 
     holes = "suffix"
@@ -27,7 +27,8 @@ class Lambada(EvaluationOnly):
     strata = ("passages",)
     metrics: Sequence[Metric] = (Accuracy(),)
 
-    def __init__(self, data: str | None, name: str, subset: str | None, revision: str | None):
+    def __init__(self, data: str | None, name: str, subset: str | None, revision: str | None, longest: int = 10_000):
+        self.longest = longest
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
 
     def load(self, split: Split) -> Any:

@@ -20,7 +20,8 @@ class Programs(EvaluationOnly):
 
     Texts are scored verbatim, since white space is part of a program.  tokens: masked positions of every example.
     seconds: of CPU time that a program may take.  allow_code: must be true, since generated programs run on this
-    machine, in a process of their own that has no network and may write to a temporary folder only.
+    machine, in a process of their own that has no network and may write to a temporary folder only.  longest: see
+    `RealText`.
     """
 
     joint = ""
@@ -30,13 +31,13 @@ class Programs(EvaluationOnly):
     stops: ClassVar[Sequence[str]] = ()
     """Strings before which a text is cut."""
 
-    def __init__(self, tokens: int, seconds: int, allow_code: bool):
+    def __init__(self, tokens: int, seconds: int, allow_code: bool, longest: int):
         if tokens < 1 or seconds < 1:
             raise ValueError(f"tokens={tokens}, seconds={seconds}: must be at least 1")
         if not allow_code:
             raise ValueError(REFUSED)
         check_execution()
-        self.tokens, self.seconds = tokens, seconds
+        self.tokens, self.seconds, self.longest = tokens, seconds, longest
 
     @abstractmethod
     def table(self) -> tuple[Any, str]:

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 import yaml
 from conftest import PRESETS, ROOT
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_derive import RECORD
 
-from wordways.record import read_records
+from wordways.record import Record, read_records, write_record
 from wordways.report.claims import (
     DECLARED,
+    OF_RECORDS,
+    PAIRED,
     claims_table,
     latency_exponent,
+    main,
     measured,
     row_of,
     textbook_table,
@@ -139,3 +142,69 @@ def test_tables_have_a_line_for_everything_declared(results: Path) -> None:
     table = textbook_table(rows, CLAIMS["textbook"]).frame
     assert list(table[""]) == ["directionality", "error correction", "latency"]
     assert json.dumps(list(table.columns)) == json.dumps(["", "autoregressive", "autoencoding", "diffusion", "measure"])
+
+
+MEASURES = sorted({one["measure"] for one in asked()} | set(OF_RECORDS) | set(PAIRED))
+WORDS = {"holds", "does not hold", "undecided", "not trained far enough", "–"}
+
+
+def emptied(record: Record, texts: int, tokens: int, score: float | None) -> Record:
+    """The record of a model whose first texts have so many tokens, of a test set of so many texts, all scored alike."""
+    kept = record.item_ids[:texts]
+    trace = record.trace
+    assert trace is not None
+    traced = {name: value[: len(kept)] if isinstance(value, list) else value for name, value in trace.items()}
+    timing = [
+        {**entry, "useful_tokens": tokens, "useful_chars": tokens, "settled": [1] * tokens}
+        for entry in record.timing
+        if entry["first"] < len(kept)
+    ]
+    likelihood = {**(record.likelihood or {})}
+    likelihood |= {name: value[:1] for name, value in likelihood.items() if isinstance(value, list)}
+    likelihood |= {"item_ids": kept[:1], "tokens": [tokens], "exposure": None, "own": None}
+    scores = {name: {**entry, "items": [score] * len(kept)} for name, entry in record.scores.items()}
+    return replace(
+        record, item_ids=kept, strata={item: record.strata[item] for item in kept}, scores=scores, timing=timing,
+        trace=traced | {"useful_tokens": [tokens] * len(traced["items"])}, likelihood=likelihood,
+    )  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2), st.sampled_from([None, 0, 1])), min_size=3, max_size=3),
+    st.sampled_from(["< 1", "> 0"]),
+)
+def test_a_claim_that_cannot_be_decided_is_undecided(
+    results: Path, models: list[tuple[int, int, float | None]], rule: str
+) -> None:
+    """Texts without tokens, test sets of one text, equal scores: nothing divides by zero, whatever a claim asks for."""
+    records = [record for record in read_records(results)[0] if record.status == "ok"]
+    rows = rows_of([emptied(record, *models[number % 3]) for number, record in enumerate(records)])
+    task, row = {"name": "list_operations", "n": 4}, {"row": "parallel"}
+    declared = {
+        f"{measure} {kind}": {"sentence": "", "task": task, "measure": measure, "rule": rule} | row | other
+        for measure in MEASURES
+        for kind, other in {"": {}, "against": {"against": "diffusion_k2"}, "over": {"over": "diffusion_k2"}}.items()
+    }
+    assert set(claims_table(rows, declared).frame["verdict"]) <= WORDS
+
+
+def test_what_is_left_out_is_said(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = next(record for record in read_records(results)[0] if record.status == "ok")
+    path = write_record(tmp_path / "r", record)
+    (path.parent / "half.json").write_text(path.read_text()[:100])
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    command = ["wordways-claims", str(tmp_path / "r"), "--out"]
+    monkeypatch.setattr(sys, "argv", [*command, str(tmp_path / "out")])
+    main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("wordways-claims: not a record: half.json: not readable as JSON")
+    monkeypatch.setattr(sys, "argv", [*command, str(tmp_path / "file" / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"wordways-claims: --out {tmp_path / 'file' / 'out'}: cannot be written to (")

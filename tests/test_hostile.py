@@ -1,5 +1,7 @@
 """Whatever stands in a record is shown as text or refused by name: nothing is executed, nothing breaks a format."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -7,13 +9,14 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wordways.record import Record, canonical, read_records, write_record
 from wordways.report.build import write_report
-from wordways.report.escape import in_latex, in_markdown, one_line
+from wordways.report.escape import csv_of, in_latex, in_markdown, one_line
 from wordways.report.kinds import kinds
 from wordways.report.rows import rows_of
 from wordways.report.signature import signature
@@ -145,6 +148,50 @@ def test_names_are_drawn_in_letters_the_font_has() -> None:
         assert len(drawn) <= 40
         assert {ord(letter) for letter in drawn} <= letters()
     assert set(WIDTH_IN) == {1, 2}
+
+
+@given(st.text(st.sampled_from("=+-@\t\r\n1a.,%e' "), max_size=8))
+def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(cell: str) -> None:
+    text = csv_of(pd.DataFrame({"a": [1], cell: [cell]}))
+    for shown in [line[-1] for line in csv.reader(io.StringIO(text, newline=""))]:
+        assert shown in (cell, f"'{cell}")
+        assert not shown.startswith(("=", "+", "-", "@", "\t", "\r")) or re.match(r"[+-]\.?\d", shown)
+        assert shown == cell or not re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?%?", cell)
+
+
+def test_cells_of_formulas_are_escaped_and_numbers_are_not() -> None:
+    numbers = ["-0.5", "+0.012", "-1.2e-05", "+3.1%", "-0.5 to +0.1", "–", "1,024", "nan", "NA"]
+    frame = pd.DataFrame(
+        {"=a": ["=1+1", "-2+3+cmd|' /C calc'!A0", "@x", "\tx", *numbers], "n": range(4 + len(numbers))}
+    )
+    read = pd.read_csv(io.StringIO(csv_of(frame)), keep_default_na=False, dtype=str)
+    assert list(read.columns) == ["'=a", "n"]
+    assert list(read["'=a"]) == ["'=1+1", "'-2+3+cmd|' /C calc'!A0", "'@x", "'\tx", *numbers]
+
+
+@pytest.mark.parametrize("names", [("a_b", "a b", "a-b"), ("nan", "NA", "None"), ("A", "a", "Ä")])
+@pytest.mark.parametrize("place", ["title", "preset", "task", "stratum"])
+def test_names_that_differ_in_one_sign_or_read_as_missing_values(
+    results: Path, tmp_path: Path, undrawn: None, names: tuple[str, ...], place: str
+) -> None:
+    """Every configuration has a line of its own in every table, under its own label."""
+    record = next(record for record in read_records(results)[0] if record.status == "ok")
+    for number, name in enumerate(names):
+        config, strata = {**record.config, "title": {}}, record.strata
+        if place == "title":
+            config["title"] = {"paradigm": name, "task": name}
+        elif place == "preset":
+            config["preset"] = name
+        elif place == "task":
+            config["task"] = {**config["task"], "corpus_name": name}
+        else:
+            config["preset"], strata = f"p{number}", {item: name for item in strata}
+        write_record(tmp_path, replace(record, cell=f"{number:016x}", config=config, strata=strata))
+    rows = rows_of(read_records(tmp_path)[0])
+    assert len({(row.task, row.label) for row in rows}) == len(rows) == len(names)
+    write_report(tmp_path)
+    lines = [pd.read_csv(path, dtype=str) for path in (tmp_path / "report").glob("quality_*.csv")]
+    assert sum(map(len, lines)) == len(names)
 
 
 def test_lines_are_one_and_steer_nothing() -> None:

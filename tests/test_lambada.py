@@ -51,7 +51,7 @@ WRONG = {
     "no JSON": (b"a passage\n", "lambada_test.jsonl: cannot be read ("),
     "no UTF-8": (b'{"text": "caf\xe9 au lait"}\n', "lambada_test.jsonl: "),
     "another column": (b'{"passage": "a b"}\n', "lambada_test.jsonl: has no column text; it has passage"),
-    "a number": (b'{"text": 3}\n', "lambada_test.jsonl: column text contains int64, not text"),
+    "a number": (b'{"text": 3}\n', "lambada_test.jsonl: cannot be read (text of line 1 is no text)"),
     "nothing said": (b'{"text": "a b"}\n{"text": " "}\n', "lambada_test.jsonl: row 2 has no text"),
     "null": (b'{"text": "a b"}\n{"text": null}\n', "lambada_test.jsonl: row 2 has no text"),
     "one word": (b'{"text": "a b"}\n{"text": "word"}\n', "row 2 has no last word after a space"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from conftest import cell
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wordways.__main__ import check_archive
+from wordways.archive import ARCHIVE, DamagedError
 from wordways.parsing import parse_shared
 from wordways.record import (
     FIELDS,
@@ -19,6 +22,7 @@ from wordways.record import (
     Record,
     canonical,
     cell_id,
+    holds_records,
     pack,
     read_record,
     read_records,
@@ -26,6 +30,7 @@ from wordways.record import (
     write_atomically,
     write_record,
 )
+from wordways.settings import SettingError
 
 CONFIG = {
     **{name: {"_target_": f"{name}s.some.Class"} for name in ("paradigm", "task")},
@@ -189,12 +194,83 @@ def test_packed_records_are_read_like_loose_ones_and_take_little_room(tmp_path: 
     assert pack(tmp_path).read_bytes() == first, "the same records, the same bytes"
 
 
-def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
+def flipped(content: bytes) -> bytes:
+    """With one bit in the middle changed."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+def a_link_to_nothing(archive: Path) -> None:
+    archive.unlink()
+    archive.symlink_to("nothing")
+
+
+def a_folder(archive: Path) -> None:
+    archive.unlink()
+    archive.mkdir()
+
+
+def a_pipe(archive: Path) -> None:
+    archive.unlink()
+    os.mkfifo(archive)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda archive: archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2]),
+    "flipped": lambda archive: archive.write_bytes(flipped(archive.read_bytes())),
+    "garbage": lambda archive: archive.write_bytes(b"garbage" * 1000),
+    "empty": lambda archive: archive.write_bytes(b""),
+    "link": a_link_to_nothing,
+    "folder": a_folder,
+    "pipe": a_pipe,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_archive_costs_its_own_line(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     write_record(tmp_path, EMPTY)
-    archive = pack(tmp_path)
-    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cells\.tar\.xz: not a complete archive"):
-        read_records(tmp_path)
+    damage(pack(tmp_path))
+    loose = replace(EMPTY, cell="f" * 16, config={**CONFIG, "seed": 1})
+    write_record(tmp_path, loose)
+    records, (line,) = read_records(tmp_path)
+    assert records == [loose]
+    assert f"{tmp_path / ARCHIVE}: not a complete archive (" in line
+    assert "\n" not in line
+    assert holds_records(tmp_path)
+    with pytest.raises(DamagedError, match="not a complete archive"):
+        pack(tmp_path)
+    assert read_records(tmp_path)[0] == [loose], "nothing was moved"
+    with pytest.raises(SettingError, match=r"results=.*not a complete archive"):
+        check_archive(tmp_path)
+
+
+def test_what_is_no_regular_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    cells = write_record(tmp_path, EMPTY).parent
+    os.mkfifo(cells / "pipe.json")
+    (cells / "folder.json").mkdir()
+    (cells / "link.json").symlink_to("nothing")
+    (cells / "device.json").symlink_to("/dev/zero")
+    records, refused = read_records(tmp_path)
+    assert records == [EMPTY]
+    assert [line.partition(": ")[0] for line in refused] == ["device.json", "folder.json", "link.json", "pipe.json"]
+    assert all("not readable (" in line for line in refused)
+
+
+def test_cells_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cells").touch()
+    assert read_records(tmp_path) == ([], [f"{tmp_path / 'cells'}: not readable (Not a directory)"])
+
+
+def test_a_copy_under_another_name_is_no_second_training(tmp_path: Path) -> None:
+    first = replace(EMPTY, cell=cell_id(CONFIG))
+    path = write_record(tmp_path, first)
+    for name in (f"copy of {path.name}", "a.json", f"{'1' * 16}.json"):
+        path.with_name(name).write_bytes(path.read_bytes())
+    write_record(tmp_path, replace(first, cell="2" * 16))
+    records, refused = read_records(tmp_path)
+    assert records == [first]
+    assert len(refused) == 4
+    assert all(line.endswith(f"{own}") for line, own in zip(refused, [first.cell] * 3 + [path.name], strict=True))
 
 
 @pytest.mark.parametrize(("provenance", "shown"), [({}, "unknown"), ({"processor": {"family": "25"}}, "1")])

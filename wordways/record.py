@@ -241,6 +241,7 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
         except DamagedError as error:
             refused.append(str(error))
     records: dict[str, Record] = {}
+    refused = list(dict.fromkeys(refused))
     for name in sorted(names):
         try:
             record = record_named(results, name)

@@ -60,7 +60,7 @@ def load(asked: str) -> Any:
         raise ValueError(f"extra={asked}: needs the package {known.package}; pip install 'wordways[extras]'")
     import evaluate  # loads torch, which a report must not
 
-    from tasks.corpus import first_cause, one_line, quiet  # loads pyarrow
+    from tasks.files import first_cause, one_line, quiet  # loads pyarrow
 
     quiet()
     name, _, revision = asked.partition("@")

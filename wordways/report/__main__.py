@@ -27,7 +27,7 @@ from wordways.report.table import Table
 FORMATS: Mapping[str, Callable[[Table], str]] = {
     "latex": Table.latex,
     "markdown": Table.markdown,
-    "csv": lambda table: table.frame.to_csv(index=False),
+    "csv": Table.csv,
     "plain": Table.plain,
 }
 ONLY_WITH_TABLE = {
@@ -178,9 +178,9 @@ def write_comparison(a: Path, b: Path, out: Path | None) -> str:
     table, only = compare(read[0][0], read[1][0])
     speeds = speed_ratios(read[0][0], read[1][0])
     if out is not None:
-        write_atomically(out, table.frame.to_csv(index=False))
+        write_atomically(out, table.csv())
         if speeds is not None:
-            write_atomically(out.with_stem(f"{out.stem}_ratios"), speeds.frame.to_csv(index=False))
+            write_atomically(out.with_stem(f"{out.stem}_ratios"), speeds.csv())
     tables = [one.markdown() for one in (table, speeds) if one is not None]
     only += [f"not a record: {reason}" for _, refused in read for reason in refused]
     return "\n".join([f"A: {a}, B: {b}", "", *tables, *(f"- {in_markdown(line)}" for line in only)])

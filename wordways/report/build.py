@@ -13,7 +13,7 @@ from wordways.report.baselines import baseline_rows
 from wordways.report.card import model_index
 from wordways.report.choose import only_metrics, tables_of
 from wordways.report.equivalence import equivalence_lines
-from wordways.report.escape import in_markdown, one_line
+from wordways.report.escape import csv_of, in_markdown, one_line
 from wordways.report.folder import rebuilt
 from wordways.report.in_short import Short, in_short
 from wordways.report.numbers import data_frame
@@ -66,7 +66,7 @@ def build(name: str, records: Sequence[Record], refused: Sequence[str], folder: 
     page += pictures(save_series(rows, folder, columns))
     if rows:
         numbers = data_frame(rows)
-        write_atomically(folder / "data.csv", numbers.to_csv(index=False))
+        write_atomically(folder / "data.csv", csv_of(numbers))
         numbers.to_parquet(folder / "records.parquet", index=False, compression="zstd")
         write_atomically(folder / "model-index.yaml", model_index(rows))
     lines, harness, oracles = oracle_lines(records), equivalence_lines(records), None

@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from typing import Any
+
+import pandas as pd
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "^": r"\textasciicircum{}",
@@ -10,6 +13,8 @@ LATEX = {
     "≈": r"$\approx$", "±": r"$\pm$", "–": "--", "×": r"$\times$", "✗": r"$\times$", "⇄": r"$\leftrightarrow$",
     "…": r"\ldots{}",
 }  # fmt: skip
+NUMBER = r"[+-]?\.?\d[\d.,]*(e[+-]?\d+)?"
+SIGNED = re.compile(rf"{NUMBER}( ?%)?( to {NUMBER})?")  # cells that may begin with a sign
 # Bidirectional controls, which would reverse the text that follows.
 DIRECTION = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 
@@ -44,6 +49,19 @@ def known(letter: str) -> bool:
 
 def named(letter: str) -> str:
     return f"{{[}}U+{ord(letter):04X}{{]}}"
+
+
+def in_csv(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, with an apostrophe before it; numbers stay numbers."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    return f"'{value}" if formula and not SIGNED.fullmatch(value) else value
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """A frame as CSV whose cells and headings are data to every program."""
+    texts = frame.select_dtypes(exclude=["number", "bool"]).columns
+    safe = frame.assign(**{str(name): frame[name].map(in_csv) for name in texts}) if len(texts) else frame
+    return safe.rename(columns=in_csv).to_csv(index=False)
 
 
 def in_label(name: str) -> str:

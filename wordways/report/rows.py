@@ -72,13 +72,17 @@ class Row:
         """Whether no model wrote its texts."""
         return self.paradigm == BASELINE
 
+    def all_timed(self) -> list[Record]:
+        """The records that were timed, on whichever machine."""
+        return [record for record in (*self.records, *self.again) if record.timing]
+
     @cached_property
-    def timed(self) -> Mapping[str, Sequence[Record]]:
-        """The records that were timed, by machine."""
-        return by_machine([record for record in (*self.records, *self.again) if record.timing])
+    def machines(self) -> int:
+        """The number of machines that timed it."""
+        return len(by_machine(self.all_timed()))
 
     def summary(self, value: Callable[[Record], Interval | None]) -> Interval | None:
-        if is_of_timing(value) and len(self.timed) > 1:
+        if is_of_timing(value) and self.machines > 1:
             return None
         found = [value(record) for record in self.records]
         known = [interval for interval in found if interval is not None]
@@ -144,17 +148,17 @@ def apart_by_machine(rows: Sequence[Row]) -> list[Row]:
 
     A row that several machines timed is then one for each of them; one that none did stands last.
     """
-    machines = by_machine([record for row in rows for own in row.timed.values() for record in own])
+    machines = by_machine([record for row in rows for record in row.all_timed()])
     if len(machines) < 2:
         return list(rows)
-    parts = [
-        replace(row, label=titled(row.label, [name]), records=own, again=(), whole=row.whole or row)
-        for machine in machines
-        for row in rows
-        for name, own in row.timed.items()
-        if name == machine
-    ]
-    return [*parts, *(row for row in rows if not row.timed)]
+    parts = []
+    for name, records in machines.items():
+        there = set(map(id, records))
+        for row in rows:
+            if own := [record for record in row.all_timed() if id(record) in there]:
+                label = row.label if row.machine == name else titled(row.label, [name])
+                parts.append(replace(row, label=label, records=own, again=(), whole=row.whole or row))
+    return [*parts, *(row for row in rows if not row.all_timed())]
 
 
 def told_apart(rows: Sequence[Row]) -> list[Row]:

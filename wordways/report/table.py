@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from wordways.record import write_atomically
-from wordways.report.escape import in_label, in_latex, in_markdown, one_line
+from wordways.report.escape import csv_of, in_label, in_latex, in_markdown, one_line
 
 Mark = Literal["best", "level"]
 MUTED = "muted"  # in italics, since neither Markdown nor LaTeX has grey without an extension
@@ -115,6 +115,9 @@ class Table:
             ]
         )
 
+    def csv(self) -> str:
+        return csv_of(self.frame)
+
     def with_lines(self, lines: Sequence[int | None], labels: Sequence[str]) -> "Table":
         """These lines in this order, under these labels; a dash in every cell of one that is None."""
         cells = self.frame.to_numpy().tolist()
@@ -169,7 +172,7 @@ class Table:
         write_atomically(folder / f"{self.name}.md", self.markdown())
         if len(self.frame) <= PAGE:
             write_atomically(folder / f"{self.name}.tex", self.latex())
-        write_atomically(folder / f"{self.name}.csv", self.frame.to_csv(index=False))
+        write_atomically(folder / f"{self.name}.csv", self.csv())
 
 
 def in_head(heading: str) -> str:

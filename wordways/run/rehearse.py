@@ -108,10 +108,10 @@ def rehearsed(node: str, backbone: str, name: str) -> bool:
         truth = canvas_of([3, 4, 1] if suffix else [3, 4], [5, 6, 1] if suffix else [5, 6, 7], [] if suffix else [4, 3])
         masked = Canvas(truth.ids_BL.masked_fill(truth.holes_BL, VOCABULARY.mask), truth.holes_BL, truth.pad_BL)
         noise = SeededNoise(0, ["a", "b"], torch.device("cpu"))
-        loss = attempt(f"{name}: loss", lambda: paradigm.loss(truth, noise, 0.5))
-        if not (loss.mean.dim() == 0 and bool(torch.isfinite(loss.mean))):
-            raise SettingError(f"{name}: loss must give a finite scalar mean, not {loss.mean}")
-        attempt(f"{name}: loss.backward", loss.mean.backward)
+        mean = attempt(f"{name}: loss", lambda: paradigm.loss(truth, noise, 0.5).mean)
+        if not (mean.dim() == 0 and bool(torch.isfinite(mean))):
+            raise SettingError(f"{name}: loss must give a finite scalar mean, not {mean}")
+        attempt(f"{name}: loss.backward", mean.backward)
         trunk.register_forward_pre_hook(lambda _, given: read.append(bool((given[0] == VOCABULARY.mask).any())))
         with torch.inference_mode():
             attempt(f"{name}: decode", lambda: check_decode(paradigm, masked, noise))

@@ -210,12 +210,11 @@ def copy_state(paradigm: Paradigm, optimizer: torch.optim.Optimizer) -> None:
     copy_from_first(resumed)
     for weight in paradigm.parameters():
         copy_from_first(weight.data)
-        if resumed:
-            kept = optimizer.state[weight] or {name: torch.zeros_like(weight.data) for name in MOMENTS}
-            kept["step"] = kept["step"] if rank() == 0 else torch.zeros((), device=weight.device)
-            optimizer.state[weight] = kept
-            for name in MOMENTS:
-                copy_from_first(kept[name])
+        if resumed and rank() > 0:
+            zero = torch.zeros_like(weight.data)
+            optimizer.state[weight] = {name: zero.clone() for name in MOMENTS} | {"step": zero.new_zeros(())}
+        for name in MOMENTS if resumed else ():
+            copy_from_first(optimizer.state[weight][name])
 
 
 def optimizer_of(paradigm: Paradigm, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -2,7 +2,7 @@
 
 torchrun, which `accelerate launch` calls, starts a command several times, and says in environment variables how many
 processes there are and which one this is. The others wait for what the first one tells them, over gloo, where waiting
-takes no processor time; they leave before anything is timed. A process that is alone has nobody to tell, hear or add.
+takes no processor time; they leave before anything is timed. To tell and to add change nothing where one is alone.
 """
 
 import os
@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+STARTED = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # what a launcher says to each process
 SIGNALLED = (130, 143)  # statuses of a command that Ctrl-C or SIGTERM has ended
 PATIENCE = timedelta(days=14)  # with a first process that scores, or that waits while another command times
 
@@ -59,7 +60,7 @@ def joined() -> Iterator[None]:
     The others end here: where they fail with one line, and without the second that Python takes to clear up, in which
     the first may begin to time.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if os.environ.keys() >= STARTED and os.environ["WORLD_SIZE"] != "1":
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")

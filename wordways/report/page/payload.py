@@ -60,7 +60,7 @@ def payload(
         "samples": samples(rows, groups),
         "oracles": oracle_entry(oracles, rows),
         "claims": [table_entry(table) for table in claims],
-        "tables": further_tables(tables, {row.task for row in rows if len(row.timed) > 1}),
+        "tables": further_tables(tables, {row.task for row in rows if row.machines > 1}),
         "missing": list(missing),
         "provenance": provenance(rows),
         "bibtex": bibtex,
