@@ -170,7 +170,7 @@ def test_cells_of_formulas_are_escaped_and_numbers_are_not() -> None:
 
 
 @pytest.mark.parametrize("names", [("a_b", "a b", "a-b"), ("nan", "NA", "None"), ("A", "a", "Ä")])
-@pytest.mark.parametrize("place", ["title", "preset", "task", "stratum"])
+@pytest.mark.parametrize("place", ["preset", "task", "stratum"])
 def test_names_that_differ_in_one_sign_or_read_as_missing_values(
     results: Path, tmp_path: Path, undrawn: None, names: tuple[str, ...], place: str
 ) -> None:
@@ -178,9 +178,7 @@ def test_names_that_differ_in_one_sign_or_read_as_missing_values(
     record = next(record for record in read_records(results)[0] if record.status == "ok")
     for number, name in enumerate(names):
         config, strata = {**record.config, "title": {}}, record.strata
-        if place == "title":
-            config["title"] = {"paradigm": name, "task": name}
-        elif place == "preset":
+        if place == "preset":
             config["preset"] = name
         elif place == "task":
             config["task"] = {**config["task"], "corpus_name": name}

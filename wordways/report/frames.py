@@ -41,7 +41,7 @@ def load(results: str | Path) -> Frames:
 
 
 def cells_frame(records: Sequence[Record], rows: Sequence[Row]) -> pd.DataFrame:
-    labels = {id(record): (row.task, row.label, row.paradigm) for row in rows for record in row.records}
+    labels = {id(record): (row.task, row.label, row.paradigm) for row in rows for record in (*row.records, *row.again)}
     lines: list[dict[str, Any]] = []
     for record in records:
         task, label, paradigm = labels.get(id(record), (None, None, None))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wordways.record import Record
+from wordways.record import Record, cell_id, remembered
 
 PEAKS = {"flops_per_s": "GFLOP/s", "bytes_per_s": "GB/s"}  # the measured peaks of provenance, and their units in 10^9
 TOLERANCE = 1.1  # ratio of two peaks up to which machines count as equally fast
@@ -27,8 +27,14 @@ def devices(records: Sequence[Record]) -> list[str]:
     return [name for name in dict.fromkeys(map(device_of, records)) if name not in known]
 
 
+@remembered
+def run_of(record: Record) -> str:
+    """What was run, whatever its file is called: records that agree in it are the same training and decoder again."""
+    return cell_id(record.config)
+
+
 def by_machine(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records by the machine that they come from, as labels say it; a cell that one has twice is parted by number.
+    """Records by the machine that they come from, as labels say it; a run that one has twice is parted by number.
 
     A machine whose model is unknown counts as any other of its name, as in `devices`.
     """
@@ -37,7 +43,7 @@ def by_machine(records: Sequence[Record]) -> dict[str, list[Record]]:
     for record in records:
         machine = known.get(device_of(record), device_of(record))
         label, number = f"on {machine}", 2
-        while any(other.cell == record.cell for other in found.get(label, ())):
+        while any(run_of(other) == run_of(record) for other in found.get(label, ())):
             label, number = f"on {machine}, copy {number}", number + 1
         found.setdefault(label, []).append(record)
     return found

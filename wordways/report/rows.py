@@ -14,7 +14,7 @@ from wordways.labels import NOT_TELLING, differ, file_name, flatten, natural, ph
 from wordways.names import kind
 from wordways.record import Record, canonical, digest
 from wordways.report.derive import is_of_timing
-from wordways.report.machines import by_machine
+from wordways.report.machines import by_machine, run_of
 from wordways.report.oracles import corpus_of
 from wordways.report.stats import Interval, over_trainings
 
@@ -133,14 +133,14 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 
 
 def side_by_side(row: Row) -> list[Row]:
-    """A row for each machine where a cell has different scores on several; else one, with one record for each cell."""
-    of_cells: dict[str, list[Record]] = {}
+    """A row for each machine where a run has different scores on several; else one, with one record for each run."""
+    runs: dict[str, list[Record]] = {}
     for record in sorted(row.records, key=lambda record: record.config["seed"]):
-        of_cells.setdefault(record.cell, []).append(record)
-    if any(other.scores != own.scores for own, *others in of_cells.values() for other in others):
+        runs.setdefault(run_of(record), []).append(record)
+    if any(other.scores != own.scores for own, *others in runs.values() for other in others):
         return [replace(row, records=own, machine=name) for name, own in by_machine(row.records).items()]
-    again = [other for _, *others in of_cells.values() for other in others]
-    return [replace(row, records=[own for own, *_ in of_cells.values()], again=again)]
+    again = [other for _, *others in runs.values() for other in others]
+    return [replace(row, records=[own for own, *_ in runs.values()], again=again)]
 
 
 def apart_by_machine(rows: Sequence[Row]) -> list[Row]:
