@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from conftest import SMALL, cell
 
+from wordways.__main__ import note_command
 from wordways.record import read_records
 from wordways.run.execute import score_cell, try_cell
 from wordways.run.limits import Limits, occupied, run_apart
@@ -112,6 +114,14 @@ def test_a_status_names_what_is_done_runs_waits_and_failed(results: Path, tmp_pa
     assert running.startswith("running  one, seed 1: one: training, 0 of 40 (for ")
     assert waiting == "waiting  two, seed 2"
     assert status_of(tmp_path).waiting == ["running", "waiting"], "nobody holds it any more"
+
+
+def test_commands_that_start_together_are_all_noted(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda seed: note_command(tmp_path, [f"seed={seed}"], []), range(16)))
+    noted = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))
+    assert sorted(entry["command"] for entry in noted) == sorted(f"wordways seed={seed}" for seed in range(16))
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def idle(_: Any) -> None:

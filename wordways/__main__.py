@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 import yaml
@@ -26,12 +27,14 @@ from wordways.run.memory import keep_freed_memory
 from wordways.run.standing import awaits_timing, is_kept, standing
 from wordways.run.training import check_processes, follow
 from wordways.run.workers import dismiss, joined, rank
+from wordways.run.working import working
 from wordways.settings import SettingError
 
 PLACES = (  # do not change numbers
     "results", "checkpoints", "task.data", "overwrite", "progress", "threads", "limits.seconds", "limits.bytes",
     "micro_batch", "activation_checkpointing",
 )  # fmt: skip
+COMMANDS = "config.yaml"
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
@@ -118,22 +121,30 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
 
     Raises SettingError where the folder cannot be written to or the file is damaged.
     """
-    path = results / "config.yaml"
     of_numbers = [argument for argument in arguments if not argument.startswith(LAUNCHER)]
     asked = [argument for argument in of_numbers if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
+    entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
+    if entry in commands_of(results):
+        return
+    try:
+        with working(results, "commands", wait=True, why=f"another command starts in {results}"):
+            known = [one for one in commands_of(results) if one != entry]
+            write_atomically(results / COMMANDS, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
+    except OSError as error:  # permissions do not show a read-only file system
+        raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
+
+
+def commands_of(results: Path) -> list[Any]:
+    """The entries of the folder's config.yaml. Raises SettingError where it is damaged."""
+    path = results / COMMANDS
     try:
         known = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or []
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         known = None
     if not isinstance(known, list):
         raise SettingError(f"results={results}: {path} is damaged; move it elsewhere, the records are not affected")
-    entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
-    if entry not in known:
-        try:
-            write_atomically(path, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
-        except OSError as error:  # permissions do not show a read-only file system
-            raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
+    return known
 
 
 def refuse(error: SettingError) -> int:

@@ -88,7 +88,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> tuple[Table, l
 
 
 def by_settings(rows: Sequence[Row]) -> dict[str, Row]:
-    """Configurations by their settings, without device and names; where machines differ in numbers, by these as well."""
+    """Configurations by their settings without device and names; where machines differ in numbers, by these too."""
     return {
         canonical(
             [{name: value for name, value in row.first().config.items() if name not in ANYWHERE}, row.machine]
