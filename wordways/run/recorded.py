@@ -47,7 +47,7 @@ def cell_of_record(record: Record, checkpoints: Path, data: str | None) -> Cell:
         config["experiment"],
         config.get("title", {}),
         nodes | {"task": task_node(record, data)},
-        RunSettings(config["seed"], "cpu", "float32", None, "", str(checkpoints), "missing", progress=False),
+        RunSettings(config["seed"], "cpu", "float32", None, ".", str(checkpoints), "missing", progress=False),
         train_settings(without("teacher", config["train"])),
         construct(MeasureSettings, without("judge", config["measure"]), "measure"),
     )
