@@ -270,13 +270,13 @@ REFUSED = {
     "paradigm=null": "paradigm=null: no such choice; the nearest are ",
     "task=null": "task=null: no such choice; the nearest are ",
     "backbone=parallel": "backbone=parallel: no such choice; the nearest are ",
-    "train.lr=nan": "train.lr=nan: input should be a finite number",
+    "train.lr=nan": "train.lr=nan: input should be a valid number",
     "dtype=float8": "dtype=float8: input should be 'float32', 'float64' or 'bfloat16'",
     "backbone.heads=7": "backbone.width=64, heads=7: must be positive, width a multiple of 2 x heads",
     "results=/dev/null/here": "results=/dev/null/here: /dev/null is not a folder",
     "results=/proc/here": "results=/proc/here: cannot be written to (No such file or directory)",
     "task.n=": "task.n=: ",
-    "=": "Could not override ''",
+    "=": "=: must be name=value; ",
 }
 
 

@@ -87,7 +87,7 @@ def run(case: Case, size: int, mask: int, published: Mapping[str, str]) -> tuple
 
 def alike(out: Any, expected: Any) -> bool:
     """Equality of tokens; of a likelihood, up to the tolerance."""
-    if isinstance(expected, float | int):
+    if isinstance(out, float | int) and isinstance(expected, float | int):
         return math.isclose(out, expected, rel_tol=0, abs_tol=TOLERANCE)
     return out == expected
 

@@ -56,12 +56,14 @@ def at_home(argument: str) -> str:
 
 
 def parsed(parser: OverridesParser, argument: str) -> Override:
+    how = "must be name=value; a value with special characters is quoted twice, as in \"name='a=b'\""
     try:
         override = parser.parse_overrides([argument])[0]
     except (HydraException, ValueError, RecursionError) as error:
         reason = re.search(r"while evaluating '.*': (.*)", str(error))
-        how = "must be name=value; a value with special characters is quoted twice, as in \"name='a=b'\""
         raise SettingError(f"{argument}: {reason[1] if reason else how}") from None
+    if not override.key_or_group:
+        raise SettingError(f"{argument}: {how}")
     if len(override.key_or_group) > LONGEST:
         raise SettingError(f"{argument}: no such setting in this configuration; see wordways --cfg job")
     return override

@@ -4,6 +4,7 @@ Types and ranges are pydantic's to check; what one field requires of another is 
 that the schema does not know are allowed, because a later version may write more than this one reads.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from functools import reduce
@@ -249,8 +250,10 @@ def check_settings(path: str, value: Any, depth: int = 0) -> None:
     if isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
             check_settings(join(path, name), inner, depth + 1)
-    elif isinstance(value, int | float):
-        require(abs(value) < 2**63, path, "must be a finite number below 2^63")
+    elif isinstance(value, int):
+        require(abs(value) < 2**63, path, "must be an integer below 2^63")
+    elif isinstance(value, float):
+        require(math.isfinite(value), path, "must be a finite number")
 
 
 def check_complete(fields: Mapping[str, Any]) -> None:
