@@ -212,7 +212,7 @@ def test_every_command_prints_anywhere_and_can_be_interrupted(script: str) -> No
     (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     first = main.body[ast.get_docstring(main) is not None]
     assert ast.unparse(first) == "print_anywhere()", f"{path}: main begins otherwise"
-    assert f"interruptible('{script}'" in ast.unparse(main), f"{path}: Ctrl-C and SIGTERM end in a traceback"
+    assert f"interruptible('{script}'" in ast.unparse(tree), f"{path}: Ctrl-C and SIGTERM end in a traceback"
 
 
 def test_help_is_printed_on_any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,7 @@ def test_names_are_drawn_in_letters_the_font_has() -> None:
 @given(st.text(st.sampled_from("=+-@\t\r\n1a.,%e' "), max_size=8))
 def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(cell: str) -> None:
     text = csv_of(pd.DataFrame({"a": [1], cell: [cell]}))
+    cell = cell.replace("\r", "\n")
     for shown in [line[-1] for line in csv.reader(io.StringIO(text, newline=""))]:
         assert shown in (cell, f"'{cell}")
         assert not shown.startswith(("=", "+", "-", "@", "\t", "\r")) or re.match(r"[+-]\.?\d", shown)

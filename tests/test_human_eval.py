@@ -161,7 +161,7 @@ WRONG = {
     "no time": ([ROW], ("task.seconds=0",), "task.tokens=512, seconds=0: must be at least 1"),
     "half a second": ([ROW], ("task.seconds=0.5",), "task.seconds=0.5: input should be a valid integer"),
     "perhaps": ([ROW], ("task.allow_code=perhaps",), "task.allow_code=perhaps: input should be a valid boolean"),
-    "nothing allowed": ([ROW], ("task.allow_code=null",), "task.allow_code=None: input should be a valid boolean"),
+    "nothing allowed": ([ROW], ("task.allow_code=null",), "task.allow_code=null: input should be a valid boolean"),
 }  # fmt: skip
 
 

@@ -52,8 +52,12 @@ def named(letter: str) -> str:
 
 
 def in_csv(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula, with an apostrophe before it; numbers stay numbers."""
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    """A cell that no spreadsheet takes for a formula, with an apostrophe before it; numbers stay numbers.
+
+    Carriage returns become newlines, because Python before 3.13 does not quote them.
+    """
+    value = value.replace("\r", "\n") if isinstance(value, str) else value
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\n"))
     return f"'{value}" if formula and not SIGNED.fullmatch(value) else value
 
 

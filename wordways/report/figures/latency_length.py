@@ -11,7 +11,7 @@ from wordways.report.rows import Row
 from wordways.report.style import Columns
 
 ORDER = 3
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 CAPTION = (
     "End-to-end latency against length, texts forced to that length, batch 1. Bands: 95 % intervals of the median."
 )

@@ -9,7 +9,7 @@ from wordways.report.rows import Row
 from wordways.report.style import Columns
 
 ORDER = 1
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 BASELINES = True  # without them no row is below the gate
 CAPTION = (
     "Quality against latency per token at batch 1; broad line: the Pareto front. Bars: 95 % intervals, cut at the "

@@ -13,7 +13,7 @@ from wordways.report.rows import Row
 from wordways.report.style import Columns
 
 ORDER = 4
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 CAPTION = "Throughput in useful tokens against batch size, texts of natural length. Bands: 95 % intervals, where known."
 
 

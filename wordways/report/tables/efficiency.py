@@ -12,7 +12,7 @@ from wordways.report.rows import Row
 from wordways.report.table import Table
 
 ORDER = 9
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 IMPOSSIBLE = 1.02  # an eta above this is a measurement error
 
 

@@ -14,7 +14,7 @@ from wordways.report.rows import Row
 from wordways.report.table import Table
 
 ORDER = 2
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 TEXTS = 32  # that the protocol times at batch 1, or all
 BUSY = 0.1  # cores used by other programs up to which a machine counts as idle
 UNSTEADY = 0.1  # spread of a text's repeats, as a share of their median, from which on a row is marked

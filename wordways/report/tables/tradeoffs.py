@@ -16,7 +16,7 @@ from wordways.report.table import Table
 from wordways.report.tradeoffs import CARRIED, hypervolume, latency_at, quality_within
 
 ORDER = 3
-TIMES = True  # machines stand apart
+TIMES = True  # each machine has rows of its own
 SHARES = (0.99, 0.95)  # of the baseline's quality that must be reached
 BUDGETS = (1.0, 0.5, 0.1)  # of the baseline's latency that must not be exceeded
 REFERENCE = 10.0  # times the baseline's latency, at quality 0: the reference point of hypervolumes
