@@ -22,6 +22,8 @@ from paradigms.decoders.sampling import at_least, pick
 from paradigms.trunk.attention import AttentionRule, prompt_apart
 from paradigms.trunk.backbone import Backbone
 
+MOST_SLOTS = 100  # of a position of the canvas; a few are enough
+
 
 @dataclass(frozen=True)
 class Decoder:
@@ -42,8 +44,8 @@ class CTC(Paradigm):
 
     def __init__(self, vocabulary: Vocabulary, backbone: Backbone, upsample: int, decoder: Decoder):
         super().__init__(vocabulary, backbone)
-        if upsample < 1:
-            raise ValueError(f"upsample={upsample}: must be at least 1")
+        if not 1 <= upsample <= MOST_SLOTS:
+            raise ValueError(f"upsample={upsample}: must be from 1 to {MOST_SLOTS}")
         self.upsample, self.decoder, self.blank = upsample, decoder, vocabulary.mask
 
     def rule(self, canvas: Canvas) -> AttentionRule:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from paradigms.autoregressive import Autoregressive, Decoder
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, loss_of_both
 from paradigms.decoders.drafts import Jacobi, Lookahead, PromptLookup
-from paradigms.decoders.sampling import at_least, pick
+from paradigms.decoders.sampling import MOST, at_least, pick
 from paradigms.decoders.verify import Writing
 from paradigms.trunk.attention import AttentionRule, causal, drafting
 from paradigms.trunk.backbone import Backbone
@@ -79,8 +79,10 @@ class Speculative(Paradigm):
         decoder: NoDraft | MaskDraft | Jacobi | Lookahead | PromptLookup,
     ):
         super().__init__(vocabulary, backbone)
-        if draft < 2:
-            raise ValueError(f"draft={draft}: must be at least 2, because the first drafted token needs no mask")
+        if not 2 <= draft <= MOST:
+            raise ValueError(
+                f"draft={draft}: must be from 2 to {MOST:,}, because the first drafted token needs no mask"
+            )
         self.draft, self.decoder = draft, decoder
 
     def rule(self, canvas: Canvas) -> AttentionRule:

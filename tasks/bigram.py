@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.chain import Chain, sparse
+from tasks.chain import Chain, check_chain, sparse
 from tasks.language import Language
 
 
@@ -10,6 +10,7 @@ class Bigram(Language[Chain]):
     """symbols: of the language.  n: of a text.  branches: possible successors of a symbol.  law: seed of the table."""
 
     def __init__(self, symbols: int, n: int, branches: int, law: int):
+        check_chain(n, symbols, symbols, law)
         if not 1 <= branches <= symbols:
             raise ValueError(f"branches={branches}: must be from 1 to symbols={symbols}")
         table = sparse(np.random.default_rng(law), symbols, symbols, branches)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 ENUMERATED = 4**13  # most sequences that are enumerated
 CHUNK = 4**9
+MOST_STATES = MOST_SYMBOLS = 1000
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,17 @@ class Chain:
                         following[then] = following.get(then, 0.0) + p * law_V[symbol]
             chance = following
         return float(sum(chance.values()))
+
+
+def check_chain(n: int, symbols: int, states: int, law: int) -> None:
+    """Raises ValueError where the entropy of a chain of this size cannot be computed, or `law` is no seed."""
+    if n < 2 or symbols < 1 or n * math.log(symbols) > math.log(ENUMERATED + 0.5) or n > MOST_SYMBOLS:
+        most = f"from 2 to {MOST_SYMBOLS} and at least 1, and symbols^n at most {ENUMERATED:,}"
+        raise ValueError(f"n={n}, symbols={symbols}: must be {most}")
+    if not 1 <= states <= MOST_STATES:
+        raise ValueError(f"states={states}: must be from 1 to {MOST_STATES}")
+    if law < 0:
+        raise ValueError(f"law={law}: must be at least 0")
 
 
 def sparse(rng: np.random.Generator, rows: int, columns: int, branches: int) -> Array:

@@ -8,7 +8,7 @@ from tasks.metrics.base import Metric
 from tasks.metrics.diversity import Distinct1, Distinct2, SelfBleu, UnigramEntropy
 from tasks.metrics.overlap import Bleu, Chrf
 from tasks.metrics.repetition import SeqRep4
-from tasks.windows import Unit, Windows
+from tasks.windows import MOST_UNITS, Unit, Windows
 
 
 class Continuation(Windows):
@@ -33,8 +33,8 @@ class Continuation(Windows):
         language: str = "en",
     ):
         super().__init__(data, name, subset, revision, unit, pieces, language)
-        if given < 1 or asked < 1:
-            raise ValueError(f"given={given}, asked={asked}: must be at least 1")
+        if min(given, asked) < 1 or max(given, asked) > MOST_UNITS:
+            raise ValueError(f"given={given}, asked={asked}: must be from 1 to {MOST_UNITS:,}")
         self.given, self.asked = given, asked
         of_words = [metric(language) for metric in (SeqRep4, Distinct1, Distinct2, SelfBleu, UnigramEntropy)]
         self.metrics: Sequence[Metric] = (Bleu(language), Chrf(), *of_words)

@@ -21,7 +21,7 @@ from tasks.files import ADVICE, first_cause, one_line, quiet
 pc: Any = pyarrow.compute  # creates its functions at import, which no type checker sees
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
-LEAST_PIECES = 300
+LEAST_PIECES, MOST_PIECES = 300, 1_000_000
 ROWS = 1000  # rows that are read at a time
 
 
@@ -139,6 +139,8 @@ class EvaluationOnly(RealText):
 def check_pieces(pieces: int) -> None:
     if pieces < LEAST_PIECES:
         raise ValueError(f"pieces={pieces}: must be at least {LEAST_PIECES}, to represent every byte")
+    if pieces > MOST_PIECES:
+        raise ValueError(f"pieces={pieces}: must be at most {MOST_PIECES:,}")
 
 
 def published(name: str, revision: str | None, split: str, subset: str | None = None) -> Any:

@@ -14,6 +14,7 @@ from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
 OPERATIONS = "+-*/"
+LARGEST = 1_000_000  # operand: results must be tokens of digits
 EQUATION = 6  # tokens: a number, an operation, a number, "=", the result and a comma, which the last equation lacks
 ONE_BY_ONE_TOLERANCE = 0.05  # how far a measured accuracy may lie below the analytic value of 1: small errors add up
 Equation = tuple[int, str, int, int]
@@ -31,9 +32,9 @@ class Countdown(Drawn):
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(self, numbers: int, largest: int):
-        if not 3 <= numbers <= 5 or largest < 10:  # smaller numbers give too few problems to split
+        if not 3 <= numbers <= 5 or not 10 <= largest <= LARGEST:  # smaller numbers give too few problems to split
             raise ValueError(
-                f"numbers={numbers}, largest={largest}: must be from 3 to 5 numbers, and largest 10 or more"
+                f"numbers={numbers}, largest={largest}: must be from 3 to 5 numbers, and from 10 to {LARGEST:,}"
             )
         self.numbers, self.largest = numbers, largest
 

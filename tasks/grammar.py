@@ -12,6 +12,7 @@ from tasks.strings import Strings
 
 Array = NDArray[np.float64]
 MOST_STRINGS = 2**20
+MOST_PHRASES, MOST_SYMBOLS = 100, 32  # of tables with phrases^3 entries; numpy arrays have no more axes
 
 
 def inside(start: int, split_ABC: Array, say_AV: Array, n: int) -> Array:
@@ -36,6 +37,10 @@ class Grammar(Language[Strings]):
     """
 
     def __init__(self, phrases: int, symbols: int, n: int, branches: int, law: int):
+        if not 1 <= phrases <= MOST_PHRASES:
+            raise ValueError(f"phrases={phrases}: must be from 1 to {MOST_PHRASES}")
+        if not 2 <= n <= MOST_SYMBOLS or law < 0:
+            raise ValueError(f"n={n}, law={law}: must be from 2 to {MOST_SYMBOLS} and at least 0")
         if not 1 <= symbols <= phrases or not 1 <= branches <= phrases**2:
             raise ValueError(
                 f"symbols={symbols}, branches={branches}: must be from 1 to phrases={phrases}, to {phrases**2}"

@@ -18,6 +18,7 @@ STOPS = ("Question:", "</s>", "<|im_end|>")
 MARKED = re.compile(r"#### (-?[0-9.,]+)")
 NUMBER = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
 VALID = 20  # one in so many training problems, the last ones, is for validation
+MOST_TOKENS = 100_000
 
 
 class Gsm8k(RealText):
@@ -48,8 +49,8 @@ class Gsm8k(RealText):
         pieces: int,
         longest: int = 2000,
     ):
-        if shots < 0 or tokens < 1:
-            raise ValueError(f"shots={shots}, tokens={tokens}: must be at least 0 and 1")
+        if shots < 0 or not 1 <= tokens <= MOST_TOKENS:
+            raise ValueError(f"shots={shots}, tokens={tokens}: must be at least 0, and from 1 to {MOST_TOKENS:,}")
         check_pieces(pieces)
         self.data, self.name, self.subset, self.revision = data, name, subset, revision
         self.shots, self.tokens, self.pieces, self.longest = shots, tokens, pieces, longest

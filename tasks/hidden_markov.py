@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.chain import Chain, sparse
+from tasks.chain import Chain, check_chain, sparse
 from tasks.language import Language
 
 
@@ -13,6 +13,7 @@ class HiddenMarkov(Language[Chain]):
     """
 
     def __init__(self, states: int, symbols: int, n: int, branches: int, law: int):
+        check_chain(n, symbols, states, law)
         if not 1 <= branches <= min(states, symbols):
             raise ValueError(f"branches={branches}: must be from 1 to the fewer of states={states}, symbols={symbols}")
         rng = np.random.default_rng(law)

@@ -12,7 +12,7 @@ from tasks.metrics.base import Metric
 from tasks.metrics.diversity import UnigramEntropy
 from tasks.metrics.overlap import EditSimilarity, LengthRatio, RougeL
 from tasks.metrics.repetition import SeqRep4
-from tasks.windows import TRIES, Unit, Windows, spans
+from tasks.windows import MOST_UNITS, TRIES, Unit, Windows, spans
 
 Kind = Literal["word", "ngram", "sentence", "beginning", "middle", "end"]
 ENDS = (".", "!", "?")
@@ -43,8 +43,9 @@ class Infilling(Windows):
         language: str = "en",
     ):
         super().__init__(data, name, subset, revision, unit, pieces, language)
-        if size < 3 or ngram < 1 or room < 1:
-            raise ValueError(f"size={size}, ngram={ngram}, room={room}: must be at least 3, 1 and 1")
+        if size < 3 or ngram < 1 or room < 1 or max(size, ngram, room) > MOST_UNITS:
+            least = f"at least 3, 1 and 1, and at most {MOST_UNITS:,}"
+            raise ValueError(f"size={size}, ngram={ngram}, room={room}: must be {least}")
         if not kinds or len(set(kinds)) < len(kinds):
             raise ValueError(f"kinds={list(kinds)}: must be one or more kinds of blanks, each once")
         self.size, self.strata, self.ngram, self.tokens = size, tuple(kinds), ngram, room

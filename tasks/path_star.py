@@ -15,6 +15,7 @@ from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
 # Tolerances: how far a measured accuracy may lie from the analytic value.
+MOST_NAMES = 10_000  # in the vocabulary
 GUESSED_TOLERANCE = 0.03  # around 1 / arms, where the arm is a guess
 FOLLOWED_TOLERANCE = 0.05  # below 1, where the path can be followed
 
@@ -40,10 +41,9 @@ class PathStar(OneAnswer):
         shuffle: Literal["edges", "arms"],
     ):
         nodes = 1 + arms * (length - 1)
-        if arms < 2 or length < 3 or names < nodes:
-            raise ValueError(
-                f"arms={arms}, length={length}, names={names}: must be at least 2 arms, a length of 3 and {nodes} names"
-            )
+        if arms < 2 or length < 3 or not nodes <= names <= MOST_NAMES:
+            least = f"at least 2 arms, a length of 3 and {nodes} names, at most {MOST_NAMES:,}"
+            raise ValueError(f"arms={arms}, length={length}, names={names}: must be {least}")
         self.arms, self.length, self.names, self.nodes = arms, length, names, nodes
         self.target, self.query, self.shuffle = target, query, shuffle
         self.strata: Sequence[str] = (target,)

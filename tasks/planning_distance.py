@@ -13,6 +13,7 @@ from tasks.base import Example, OneAnswer, Setting, Split, Theory, split_of
 from tasks.metrics.accuracy import Accuracy
 from tasks.metrics.base import Metric
 
+MOST_NAMES = 10_000  # in the vocabulary
 FOLLOWED_TOLERANCE = 0.05  # how far a measured accuracy may lie below the analytic value of 1
 
 
@@ -29,8 +30,9 @@ class PlanningDistance(OneAnswer):
 
     def __init__(self, length: int, names: int):
         nodes = 2 * length - 1
-        if length < 4 or names < nodes:  # shorter chains give too few graphs to split
-            raise ValueError(f"length={length}, names={names}: must be at least a length of 4 and {nodes} names")
+        if length < 4 or not nodes <= names <= MOST_NAMES:  # shorter chains give too few graphs to split
+            least = f"at least a length of 4 and {nodes} names, at most {MOST_NAMES:,}"
+            raise ValueError(f"length={length}, names={names}: must be {least}")
         self.length, self.names, self.nodes = length, names, nodes
         self.strata: Sequence[str] = tuple(f"distance_{distance}" for distance in range(1, length))
 

@@ -13,6 +13,7 @@ from tasks.stops import before
 
 REFUSED = "allow_code=false: running generated code is dangerous and off by default; allow_code=true permits it"
 REQUIRED = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
+MOST_TOKENS, MOST_SECONDS = 100_000, 3600
 
 
 class Programs(EvaluationOnly):
@@ -32,8 +33,9 @@ class Programs(EvaluationOnly):
     """Strings before which a text is cut."""
 
     def __init__(self, tokens: int, seconds: int, allow_code: bool, longest: int):
-        if tokens < 1 or seconds < 1:
-            raise ValueError(f"tokens={tokens}, seconds={seconds}: must be at least 1")
+        if not 1 <= tokens <= MOST_TOKENS or not 1 <= seconds <= MOST_SECONDS:
+            most = f"from 1 to {MOST_TOKENS:,} and to {MOST_SECONDS:,}"
+            raise ValueError(f"tokens={tokens}, seconds={seconds}: must be {most}")
         if not allow_code:
             raise ValueError(REFUSED)
         check_execution()

@@ -16,6 +16,7 @@ from tasks.metrics.base import Metric
 FORWARD, BACKWARD = "forward", "backward"
 
 # Tolerances: how far a measured accuracy may lie, on one side, from an analytic value of 0 or 1.
+MOST_PAIRS, MOST_TOKENS = 100_000, 100  # that fit into memory
 FORWARD_TOLERANCE = 0.05
 BACKWARD_TOLERANCE = 0.10
 NEVER_TOLERANCE = 0.05  # where training cannot have taught the answer
@@ -37,8 +38,9 @@ class Retrieval(Task):
     metrics: Sequence[Metric] = (Accuracy(),)
 
     def __init__(self, pairs: int, tokens: int):
-        if pairs < 16 or tokens < 1:
-            raise ValueError(f"pairs={pairs}, tokens={tokens}: must be at least 16 pairs of at least 1 token")
+        if not 16 <= pairs <= MOST_PAIRS or not 1 <= tokens <= MOST_TOKENS:
+            most = f"from 16 to {MOST_PAIRS:,} pairs of 1 to {MOST_TOKENS} tokens"
+            raise ValueError(f"pairs={pairs}, tokens={tokens}: must be {most}")
         self.pairs, self.tokens = pairs, tokens
 
     def key(self, pair: int) -> str:

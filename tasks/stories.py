@@ -28,6 +28,7 @@ from tasks.metrics.repetition import SeqRep4
 PEOPLE = ("anna", "ben", "clara", "david", "emma", "felix")
 THINGS = ("key", "lamp", "book", "ball", "cup", "hat")
 PLACES = ("kitchen", "garden", "hall", "attic")
+MOST_EVENTS = 1000  # of a story
 NEAR = 2  # most sentences between the last move of a thing and a near ending
 OPENING = 4  # sentences that place the people and things
 
@@ -109,8 +110,9 @@ class Stories(Drawn):
     gated_by_oracle = True
 
     def __init__(self, form: Literal["continuation", "infilling", "question"], told: int, untold: int):
-        if told < 0 or untold < 1:
-            raise ValueError(f"told={told}, untold={untold}: must be at least 0 and 1")
+        if told < 0 or untold < 1 or told + untold > MOST_EVENTS:
+            most = f"at least 0 and 1, and at most {MOST_EVENTS} together"
+            raise ValueError(f"told={told}, untold={untold}: must be {most}")
         self.form, self.told, self.untold = form, told, untold
         self.strata: Sequence[str] = (form,)
         self.holes = "span" if form == "infilling" else "suffix"

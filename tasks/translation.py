@@ -51,6 +51,8 @@ class Translation(RealText):
         pieces: int,
         longest: int = 1000,
     ):
+        if source == target:
+            raise ValueError(f"target={target}: is the source language, too; a translation has two")
         self.name, self.revision, self.test, self.longest = name, revision, test, longest
         self.languages, self.language, self.pieces = (source, target), target, pieces
         self.strata, self.metrics = (test,), (Bleu(target), Chrf())

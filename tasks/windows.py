@@ -31,6 +31,7 @@ Unit = Literal["word", "character"]
 SHARES = {"train": (0.0, 0.9), "valid": (0.9, 0.95), "test": (0.95, 1.0)}  # of the lines of a file without splits
 TRIES = 1000
 SEEN = 1000  # lines whose script is compared with the language
+MOST_UNITS = 100_000  # words or characters of a window
 
 
 class Windows(RealText):

@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from wordways.report.frames import Frames
 
 __version__ = "0.1.0"
-HOME = Path(__file__).resolve().parent.parent
-CONF = HOME / "conf"
+PACKAGE = Path(__file__).resolve().parent
+HOME = PACKAGE.parent  # the repository, or where the packages are installed
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else HOME / "conf"
 
 
 def load(results: str | Path) -> "Frames":

@@ -1,5 +1,6 @@
 """From a command line to checked cells: hydra composes, every cell is checked, every error is one line."""
 
+import os
 import re
 import textwrap
 from collections.abc import Sequence
@@ -137,11 +138,18 @@ def cell_of(config: DictConfig) -> Cell:
 
 
 def cell_from(found: Composition) -> Cell:
-    plain = dict(found.plain)
+    plain = {name: homed(value) for name, value in found.plain.items()}
     if isinstance(plain["paradigm"], dict) and (title := plain["paradigm"].get("title")):
         plain["paradigm"] = plain["paradigm"] | {"title": titled(title, changed_settings(found))}
     cell = check_cell(plain, found.choices["paradigm"], str(found.choices["experiment"]))
     return replace(cell, overrides=tuple(found.overrides))
+
+
+def homed(value: Any) -> Any:
+    """Settings in which paths of the user's home folder, written ~, are whole; presets may hold such paths."""
+    if isinstance(value, dict):
+        return {name: homed(inner) for name, inner in value.items()}
+    return os.path.expanduser(value) if isinstance(value, str) else value
 
 
 def changed_settings(found: Composition) -> list[str]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from wordways import CONF
 from wordways.command import print_anywhere
 from wordways.compose import cell_of, cells_of
+from wordways.output import lasting_output
 from wordways.record import Record
 from wordways.report.build import write_report
 from wordways.run.baselines import add_baselines
@@ -60,7 +61,8 @@ class Job:
         record = try_cell(cell, wait=self.wait)
         if record is None:
             return False
-        print(line_of(cell, record), flush=True)
+        with lasting_output():
+            print(line_of(cell, record), flush=True)
         if self.sweep is not None:
             self.sweep.end()
         return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from wordways import HOME
+from wordways import CONF, HOME
 from wordways.command import interruptible, print_anywhere
 from wordways.files import write_atomically
 from wordways.names import snake_case
@@ -57,6 +57,9 @@ def main() -> None:
     parser.add_argument("what", choices=SKELETONS)
     parser.add_argument("name", metavar="NAME", help="snake_case; the class is its CamelCase")
     asked = parser.parse_args()
+    if CONF.parent != HOME:
+        print("wordways-new: needs a clone of the repository, installed with pip install -e .", file=sys.stderr)
+        sys.exit(2)
     try:
         with interruptible("wordways-new"):
             paths = create(asked.what, asked.name)

@@ -97,7 +97,7 @@ def check_hydra(override: Override) -> None:
 def check_choices(override: Override) -> None:
     """Raises SettingError where a group of conf/ has no such choice."""
     group, known = override.key_or_group, loader().get_group_options(override.key_or_group)
-    if not known:
+    if not group or not known:
         return
     if override.is_delete():
         if group in NEEDED and override.package is None:

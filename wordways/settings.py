@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+INTEGERS = 2**63  # that tensors can hold
+
 
 class SettingError(ValueError):
     """An invalid configuration; its text is the one line that the user sees, whatever the settings contain."""
@@ -26,6 +28,11 @@ def shown(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     plain = isinstance(value, str | int | float | Mapping | list | tuple)
     return str(value) if plain else type(value).__name__
+
+
+def encodable(text: str) -> bool:
+    """Whether a text can stand in a file and in a path: lone surrogates stand for bytes that are no text."""
+    return not re.search("[\0\ud800-\udfff]", text)
 
 
 def visible(sign: str) -> str:
@@ -114,9 +121,13 @@ def check(value: Any, hint: Any, path: str) -> Any:
     """The value, checked against `hint`, with nested nodes built. Raises SettingError where it does not fit."""
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return construct(class_of(value, path, *kinds_of(hint)), value, path)
-        if is_dataclass(hint):
+            value = construct(class_of(value, path, *kinds_of(hint)), value, path)
+        elif is_dataclass(hint):
             return construct(hint, value, path)
+    if isinstance(value, str) and not encodable(value):
+        raise SettingError(f"{path}={value}: must be text without NUL and lone surrogates")
+    if isinstance(value, int) and abs(value) >= INTEGERS:
+        raise SettingError(f"{path}={value}: must be below {INTEGERS}")
     try:
         return adapter_of(hint).validate_python(value, strict=True)
     except ValidationError as error:

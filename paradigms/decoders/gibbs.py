@@ -17,7 +17,8 @@ from paradigms.decoders.sampling import at_least, keep_top_k, pick
 
 @dataclass(frozen=True)
 class Gibbs:
-    """updates: passes, at least one per hole; burn_in: first passes, which sample without top-k truncation."""
+    """updates: passes, at least one per hole; burn_in: first passes, which sample without top-k
+    truncation; with as many as updates there is none, nor at temperature 0."""
 
     updates: int = 500
     burn_in: int = 250
@@ -30,6 +31,8 @@ class Gibbs:
             at_least(self, name, 1)
         for name in ("burn_in", "temperature"):
             at_least(self, name, 0)
+        if self.burn_in > self.updates:
+            raise ValueError(f"burn_in={self.burn_in}: must be at most updates={self.updates}")
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         at_BH, real_BH = canvas.hole_positions()

@@ -30,6 +30,7 @@ class Remask:
     sigma: cap: min(eta, sigma_max).  rescale: eta sigma_max.  conf: sigma_max times the softmax of minus the
     probability that each token had when it was sampled.  loop: all but a tenth of the text is generated without
     re-masking, then as many tokens are re-masked as unmasked, with sigma = eta, then the rest is generated.
+    With eta = 0, or fewer than three steps (with loop: four), nothing is re-masked.
     """
 
     sigma: Literal["cap", "rescale", "conf", "loop"] = "cap"
@@ -45,6 +46,11 @@ class Remask:
             raise ValueError(f"eta={self.eta}: must be a number with sigma=cap|rescale|loop and null with sigma=conf")
         if self.eta is not None and not 0 <= self.eta <= 1:
             raise ValueError(f"eta={self.eta}: must be from 0 to 1")
+
+    @property
+    def re_masks(self) -> bool:
+        """Whether any pass may re-mask a token; the first and the last never do."""
+        return self.eta != 0 and self.steps >= (4 if self.sigma == "loop" else 3)
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         at_BH, real_BH = canvas.hole_positions()

@@ -18,10 +18,18 @@ from paradigms.decoders.repredict import RepredictAll
 
 @dataclass(frozen=True)
 class Revised:
-    """Both decoders run on the same model; the length mode is that of the first."""
+    """Both decoders run on the same model; the length mode is that of the first, `then.length` does nothing.
+
+    Raises ValueError where the second can change no token.
+    """
 
     first: CommitOnce
     then: RepredictAll | Remask | Gibbs
+
+    def __post_init__(self) -> None:
+        if isinstance(self.then, Remask) and not self.then.re_masks:
+            changed = f"then.steps={self.then.steps}, eta={self.then.eta}, sigma={self.then.sigma}"
+            raise ValueError(f"{changed}: re-masks no token; take more steps, and eta above 0")
 
     @property
     def length(self):

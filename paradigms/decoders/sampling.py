@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+NEAR_ZERO, MOST = 1e-6, 1_000_000  # logits that are divided by less overflow; tensors of more do not fit
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -31,15 +33,21 @@ class Sampling:
             value = getattr(self, share)
             if value is not None and not 0 < value <= 1:
                 raise ValueError(f"{share}={value}: must be above 0 and at most 1")
-        if self.repetition_penalty <= 0:
-            raise ValueError(f"repetition_penalty={self.repetition_penalty}: must be above 0")
+        at_least(self, "repetition_penalty", NEAR_ZERO)
+        for name in ("top_k", "top_p", "min_p"):
+            if self.temperature == 0 and (value := getattr(self, name)) is not None:
+                raise ValueError(f"{name}={value}: does nothing at temperature=0; set it to null")
 
 
 def at_least(settings: object, name: str, least: float) -> None:
-    """Raises ValueError, which names the setting, where it is set and below `least`."""
+    """Raises ValueError, which names the setting, where it is set and below `least`, or no number to compute with."""
     value = getattr(settings, name)
     if value is not None and not value >= least:
         raise ValueError(f"{name}={value}: must be at least {least}")
+    if value and not NEAR_ZERO <= value <= MOST:
+        raise ValueError(
+            f"{name}={value}: must be {'0, or ' if least == 0 else ''}from {max(least, NEAR_ZERO):g} to {MOST:,}"
+        )
 
 
 def pick(logits: Tensor, temperature: float, draw: Callable[[], Tensor]) -> Tensor:

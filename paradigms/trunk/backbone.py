@@ -20,6 +20,8 @@ from paradigms.trunk.products import Kernel, Packed, Product, pack
 from paradigms.trunk.rotary import Rotary, turned
 from paradigms.trunk.sight import Sight
 
+MOST, LARGEST = 1_000_000, 1_000_000_000  # units of a layer; a number that float32 computes with
+
 
 class Late(NamedTuple):
     """Which layers a query passes: the first `read` queries of a pass take all, the others only those from `layer` on.
@@ -107,8 +109,12 @@ class Backbone(nn.Module):
         super().__init__()
         if min(layers, width, heads, hidden) < 1 or width % (2 * heads):
             raise ValueError(f"width={width}, heads={heads}: must be positive, width a multiple of 2 x heads")
-        if embedding <= 0:
-            raise ValueError(f"embedding={embedding}: must be above 0")
+        for name, value, most in (("layers", layers, 1000), ("width", width, MOST), ("hidden", hidden, MOST)):
+            if value > most:
+                raise ValueError(f"{name}={value}: must be at most {most:,}")
+        for name, value in (("embedding", embedding), ("base", base), ("eps", eps)):
+            if not 0 < value <= LARGEST:
+                raise ValueError(f"{name}={value}: must be above 0 and at most {LARGEST:,}")
         if kv_heads is not None and (kv_heads < 1 or heads % kv_heads):
             raise ValueError(f"kv_heads={kv_heads}: must be a divisor of heads={heads}")
         self.kv_heads = kv_heads or heads

@@ -51,7 +51,7 @@ class RunSettings:
         if self.micro_batch is not None and self.micro_batch < 1:
             raise ValueError(f"micro_batch={self.micro_batch}: must be at least 1")
         for name in ("results", "checkpoints"):
-            if not getattr(self, name).strip() or "\0" in getattr(self, name):
+            if not getattr(self, name).strip():
                 raise ValueError(f"{name}={getattr(self, name)}: must be a folder")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device=cuda: this machine has none; use cpu or auto")

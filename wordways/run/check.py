@@ -220,8 +220,8 @@ def titles_of(nodes: Mapping[str, Any]) -> dict[str, str]:
     """What tables call the paradigm and the task, as their presets say: a `title` in their settings."""
     found = {name: nodes[name].get("title") for name in ("paradigm", "task")}
     for name, title in found.items():
-        if title is not None and not (isinstance(title, str) and title.strip()):
-            raise SettingError(f"{name}.title={shown(title)}: must be a text")
+        if title is not None and not (isinstance(title, str) and title.strip() and title.isprintable()):
+            raise SettingError(f"{name}.title={shown(title)}: must be a text of one line")
     return {name: title for name, title in found.items() if title is not None}
 
 

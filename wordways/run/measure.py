@@ -16,8 +16,9 @@ Drafter = Callable[[Paradigm, Canvas, Noise], Iterator[Tensor]]
 class MeasureSettings:
     """items, likelihood_items: number of test examples per stratum; null for all.
 
-    score_batch: batch size of scoring.  batches: batch sizes of timings.  timed: texts timed at batch 1, one by one, or
-    all where the test set has fewer.  lengths: forced text lengths in tokens.  repeats: repetitions of every timing,
+    score_batch: batch size of scoring.  batches: batch sizes of timings; those above the number of items are left out.
+    timed: texts timed at batch 1, one by one, or all where the test set has fewer.  lengths: forced text lengths in
+    tokens. Without batches, or lengths, nothing of that kind is timed.  repeats: repetitions of every timing,
     fewer where all medians are known precisely before.
     drafter: the decoder that generates the drafts, for tasks that revise the paradigm's own drafts.
     extra: additional Hugging Face `evaluate` metrics, each a name, a name@revision or a folder.

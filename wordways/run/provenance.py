@@ -68,6 +68,8 @@ def version(package: str) -> str | None:
 
 def tree() -> dict[str, Any]:
     """The commit of the code, and whether anything but results differs from it: a sweep changes these itself."""
+    if not (HOME / ".git").exists():  # an installed copy may lie in another repository
+        return {"commit": None, "dirty": None}
     commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".", ":(exclude)results")
     return {"commit": commit, "dirty": None if commit is None else bool(changes)}
 

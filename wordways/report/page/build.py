@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -82,9 +82,16 @@ def own_version() -> str:
         return "unknown"
 
 
+def citation() -> str:
+    """The content of CITATION.cff, which an installation keeps beside the licence."""
+    if CITATION.is_file():
+        return CITATION.read_text(encoding="utf-8")
+    return distribution("wordways").read_text("licenses/CITATION.cff") or ""
+
+
 def bibtex() -> str:
     """The BibTeX entry that CITATION.cff describes."""
-    known = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    known = yaml.safe_load(citation())
     authors = " and ".join(f"{{{author['name']}}}" for author in known["authors"])
     return "\n".join(
         [
