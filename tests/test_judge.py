@@ -225,7 +225,7 @@ def test_where_data_lie_is_no_part_of_a_cell(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_of_a_judge_are_named(tmp_path: Path) -> None:
-    known = "backbone, paradigm, seed, task"
+    known = "paradigm, task, backbone, seed"
     with pytest.raises(SettingError, match=rf"^measure\.judge\.steps=3: no such setting; a judge has {known}$"):
         real(tmp_path, "continuation", "+measure.judge.steps=3")
     with pytest.raises(
