@@ -489,7 +489,7 @@ def test_laws_seen_from_outside_multiply_to_the_likelihood(preset: str) -> None:
 @pytest.mark.parametrize(
     ("preset", "override", "line"),
     [
-        ("speculative", "draft=1", "draft=1: must be at least 2"),
+        ("speculative", "draft=1", "draft=1: must be from 2"),
         ("speculative", "decoder.temperature=-1.0", "decoder.temperature=-1.0: must be at least 0"),
         ("speculative_jacobi", "decoder.window=0", "decoder.window=0: must be at least 1"),
         ("speculative_lookahead", "decoder.ngram=1", "decoder.ngram=1: must be from 2 to window"),
