@@ -265,7 +265,7 @@ REFUSED = {
     "measure.timed=0": "measure.timed=0: must be at least 1",
     "overwrite=timings": "overwrite=timings: input should be 'missing', 'failed', 'timing' or 'always'",
     "seed=-1": "seed=-1: must be at least 0",
-    "seed=18446744073709551616": "seed=18446744073709551616: must be at least 0 and below 9223372036854775808",
+    "seed=18446744073709551616": "seed=18446744073709551616: must be below 9223372036854775808",
     "threads=1000000": "threads=1000000: must be at least 1 and at most 1024",
     "paradigm=null": "paradigm=null: no such choice; the nearest are ",
     "task=null": "task=null: no such choice; the nearest are ",

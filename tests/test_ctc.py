@@ -215,7 +215,7 @@ def test_it_is_one_call_over_prompt_and_slots_however_many_holes() -> None:
 
 
 def test_settings_out_of_range_are_named() -> None:
-    with pytest.raises(ValueError, match="upsample=0: must be at least 1"):
+    with pytest.raises(ValueError, match="upsample=0: must be from 1 to 100"):
         ctc("paradigm.upsample=0")
     with pytest.raises(ValueError, match=r"temperature=-1\.0: must be at least 0"):
         ctc("paradigm.decoder.temperature=-1.0")

@@ -116,7 +116,12 @@ def test_the_canvas_holds_the_draft_and_doubt_finds_the_error(tmp_path: Any) -> 
     task = injected("random", 1)
     text = build_text(task, tmp_path)
     examples, rows = chosen(task, text, 30)
-    node = cell("paradigm=diffusion_gibbs", "paradigm.decoder.temperature=0", "paradigm.decoder.updates=5").nodes
+    node = cell(
+        "paradigm=diffusion_gibbs",
+        "paradigm.decoder.temperature=0",
+        "paradigm.decoder.updates=5",
+        "paradigm.decoder.burn_in=0",
+    ).nodes
     backbone: Any = Perfect(build_text(COPYING, tmp_path), shifted=False)
     paradigm = build(node["paradigm"], "paradigm", vocabulary=text.vocabulary, backbone=backbone)
     subject = Subject(paradigm, text, examples, rows, 0, CPU)

@@ -68,7 +68,19 @@ def test_the_harness_knows_contracts_not_classes(path: Path) -> None:
 CHAPTERS = {path.stem for path in (ROOT / "paradigms").glob("*.py")} - {"__init__", "base"}
 DECODERS = {path.stem for path in (ROOT / "paradigms" / "decoders").glob("*.py")}
 WINGS = {"run": "wordways.report", "report": "wordways.run"}
-BETWEEN = ("record", "archive", "files", "parsing", "schema", "settings", "names", "labels", "medians", "texts")
+BETWEEN = (
+    "record",
+    "archive",
+    "files",
+    "history",
+    "parsing",
+    "schema",
+    "settings",
+    "names",
+    "labels",
+    "medians",
+    "texts",
+)
 ABOVE = (
     "__main__", "command", "compose", "composition", "convert", "golden", "launch", "migrate", "new", "output",
     "overrides", "questions", "score", "status",

@@ -38,8 +38,8 @@ def row(
     for seed, items in enumerate(values):
         config: dict[str, Any] = {
             "preset": label, "title": {"paradigm": label}, "paradigm": {"_target_": "paradigms.Diffusion"},
-            "task": NODES[task], "backbone": {}, "train": {"steps": 1}, "seed": seed, "measure": {"items": ITEMS},
-            "device": "cpu", "dtype": "float32",
+            "task": NODES[task], "backbone": {"of": label}, "train": {"steps": 1}, "seed": seed,
+            "measure": {"items": ITEMS}, "device": "cpu", "dtype": "float32",
         }  # fmt: skip
         entry = {"unit": "share", "higher_is_better": higher_is_better, "items": list(items)}
         names = [f"item-{number}" for number in range(len(items))]

@@ -105,6 +105,7 @@ def test_a_text_ends_before_the_first_stop_string(text: str, stops: list[str]) -
 
 
 GOOD = json.dumps({"question": "How many?", "answer": "#### 3"}).encode() + b"\n"
+LEAST_AND_MOST = "must be at least 0, and from 1 to 100,000"
 WRONG = {
     "no file": (None, (), "contains no train.jsonl, nor a folder gsm8k with it"),
     "nothing": (b"", (), "train.jsonl: contains no text"),
@@ -118,8 +119,8 @@ WRONG = {
     "a list": (b'{"question": ["a", 3], "answer": "#### 3"}\n', (), "train.jsonl: "),
     "too few": (GOOD * 2, (), "task.shots=5: must be less than the 1 training problems"),
     "one": (GOOD, ("task.shots=0",), "task.shots=0: must be less than the 0 training problems"),
-    "negative shots": (GOOD * 9, ("task.shots=-1",), "task.shots=-1, tokens=256: must be at least 0 and 1"),
-    "no tokens": (GOOD * 9, ("task.tokens=0",), "task.shots=5, tokens=0: must be at least 0 and 1"),
+    "negative shots": (GOOD * 9, ("task.shots=-1",), f"task.shots=-1, tokens=256: {LEAST_AND_MOST}"),
+    "no tokens": (GOOD * 9, ("task.tokens=0",), f"task.shots=5, tokens=0: {LEAST_AND_MOST}"),
     "few pieces": (GOOD * 9, ("task.pieces=9",), "task.pieces=9: must be at least 300, to represent every byte"),
     "half a shot": (GOOD * 9, ("task.shots=0.5",), "task.shots=0.5: input should be a valid integer"),
 }  # fmt: skip

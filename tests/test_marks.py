@@ -102,7 +102,8 @@ def timed(name: str, seconds: list[float], batch: int = 1) -> Row:
         {"batch": batch, "workload": "natural", "first": i, "useful_tokens": 10, "repeats_ns": [[int(1e9 * one)]] * 3}
         for i, one in enumerate(seconds)
     ]
-    return replace(made, records=[replace(made.first(), timing=entries)])
+    provenance = {**made.first().provenance, "device": "cpu", "threads": 1}
+    return replace(made, records=[replace(made.first(), timing=entries, provenance=provenance)])
 
 
 def test_ratios_of_latencies_are_paired_by_text() -> None:

@@ -417,7 +417,7 @@ def test_what_is_wrong_with_a_file_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("wrong", "line"),
     {
-        "task.given=0": "task.given=0, asked=6: must be at least 1",
+        "task.given=0": "task.given=0, asked=6: must be from 1 to 100,000",
         "task.pieces=20": "task.pieces=20: must be at least 300, to represent every byte",
         "task.unit=character": "task.pieces=300, unit=character: must be 300 or more for words, null for characters",
         "task.unit=line": "task.unit=line: input should be 'word' or 'character'",

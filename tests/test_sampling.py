@@ -94,7 +94,7 @@ def test_banned_tokens_are_never_drawn() -> None:
         ({"top_k": 0}, "top_k=0: must be at least 1"),
         ({"top_p": 0.0}, "top_p=0.0: must be above 0 and at most 1"),
         ({"min_p": 1.5}, "min_p=1.5: must be above 0 and at most 1"),
-        ({"repetition_penalty": 0.0}, "repetition_penalty=0.0: must be above 0"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty=0.0: must be at least 1e-06"),
     ],
 )
 def test_settings_out_of_range_are_named(settings: dict[str, Any], message: str) -> None:

@@ -65,7 +65,8 @@ def test_a_finished_cell_is_decoded_again_and_stays_as_it_is(
 ) -> None:
     """Its timings, too; nothing is trained, and a third command does nothing."""
     plain = small(trained, f"results={tmp_path}")
-    record = replace(score_cell(plain), timing=[{"workload": "natural"}])
+    counts = {"batch": 1, "first": 0, "useful_tokens": 0, "useful_chars": 0, "peak_bytes": None}
+    record = replace(score_cell(plain), timing=[{"workload": "forced", **counts, "repeats_ns": [[1]]}])
     record = read_record(write_record(tmp_path, record))
     before = content(tmp_path)
     monkeypatch.setattr("wordways.run.session.trained", None)

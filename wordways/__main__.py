@@ -4,17 +4,16 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
-import yaml
 from omegaconf import DictConfig
 
 from wordways import CONF
 from wordways.archive import DamagedError, archived
 from wordways.command import interruptible, print_anywhere
 from wordways.compose import asked_by, cell_of
-from wordways.files import clear_stale, write_atomically
+from wordways.files import clear_stale
+from wordways.history import commands_of, history_file, write_commands
 from wordways.launch import complete, line_of, run_all
 from wordways.output import lasting_output
 from wordways.overrides import at_home
@@ -24,7 +23,7 @@ from wordways.run.check import judged_by_itself, larger_than_the_data
 from wordways.run.estimate import announcement
 from wordways.run.execute import run_cell
 from wordways.run.memory import keep_freed_memory
-from wordways.run.standing import awaits_timing, is_kept, standing
+from wordways.run.standing import awaits_timing, is_complete, is_kept, standing
 from wordways.run.training import check_processes, follow
 from wordways.run.workers import dismiss, joined, rank
 from wordways.run.working import working
@@ -34,7 +33,6 @@ PLACES = (  # do not change numbers
     "results", "checkpoints", "task.data", "overwrite", "progress", "threads", "limits.seconds", "limits.bytes",
     "micro_batch", "activation_checkpointing",
 )  # fmt: skip
-COMMANDS = "config.yaml"
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 
 
@@ -75,7 +73,8 @@ def lead(arguments: list[str]) -> None:
                 note_command(Path(folder), arguments, cells)
         except SettingError as error:
             sys.exit(refuse(error))
-        for line in dict.fromkeys(line for cell in cells for line in cell.task.notes()):
+        pending = [cell for cell in cells if not is_complete(cell)]
+        for line in dict.fromkeys(line for cell in pending for line in cell.task.notes()):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
         if cells[0].run.progress and (line := announcement(cells)):
             print(f"wordways: {line}", file=sys.stderr, flush=True)
@@ -125,26 +124,15 @@ def note_command(results: Path, arguments: list[str], cells: list[Cell]) -> None
     asked = [argument for argument in of_numbers if argument.partition("=")[0] not in PLACES]
     made = {cell.id: f"{cell.preset}, seed {cell.run.seed}" for cell in cells if Path(cell.run.results) == results}
     entry = {"command": shlex.join(["wordways", *asked]), "cells": made}
-    if entry in commands_of(results):
-        return
     try:
+        if entry in commands_of(results):
+            return
         with working(results, "commands", wait=True, why=f"another command starts in {results}"):
-            known = [one for one in commands_of(results) if one != entry]
-            write_atomically(results / COMMANDS, yaml.safe_dump([*known, entry], sort_keys=False, width=200))
+            write_commands(results, [*(one for one in commands_of(results) if one != entry), entry])
+    except ValueError as error:
+        raise SettingError(f"results={results}: {history_file(results)} {error}") from None
     except OSError as error:  # permissions do not show a read-only file system
         raise SettingError(f"results={results}: cannot be written to ({error.strerror})") from None
-
-
-def commands_of(results: Path) -> list[Any]:
-    """The entries of the folder's config.yaml. Raises SettingError where it is damaged."""
-    path = results / COMMANDS
-    try:
-        known = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or []
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        known = None
-    if not isinstance(known, list):
-        raise SettingError(f"results={results}: {path} is damaged; move it elsewhere, the records are not affected")
-    return known
 
 
 def refuse(error: SettingError) -> int:

@@ -9,21 +9,27 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wordways import CONF
-from wordways.composition import Composition, composed_by_hydra, composition, of_hydra
+from wordways.composition import (
+    Composition,
+    composed_by_hydra,
+    composition,
+    configuration,
+    hydra_here,
+    of_hydra,
+)
 from wordways.labels import phrase, spoken, titled
 from wordways.names import kind
 from wordways.overrides import checked, choices_of, discrete, read, unknown_choice
 from wordways.run.cell import Cell
 from wordways.run.check import check_cell
-from wordways.settings import SettingError
+from wordways.settings import SettingError, value_at
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 PROCESSES = 1024  # more than a machine has cores
@@ -51,7 +57,7 @@ def compose_cells(arguments: list[str]) -> list[Cell]:
 
 def asked_by(arguments: list[str]) -> Asked:
     """Raises SettingError with one line where any cell cannot run."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         try:
             parsed = read(arguments)
             fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
@@ -71,13 +77,13 @@ def asked_by(arguments: list[str]) -> Asked:
 
 def cells_of(jobs: Sequence[Sequence[str]]) -> list[Cell]:
     """The cell of each of these lists of overrides. Raises SettingError with one line."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         return [composed(list(overrides)) for overrides in jobs]
 
 
 def cell_of_overrides(overrides: list[str]) -> Cell:
     """The one cell of a command without a sweep. Raises SettingError with one line."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         return composed(checked(overrides))
 
 
@@ -87,13 +93,6 @@ def composed(overrides: list[str], swept: bool = False) -> Cell:
         return cell_from(composition(overrides))
     except UNCOMPOSED as error:
         raise SettingError(one_line(error, overrides, swept)) from None
-
-
-def configuration(overrides: list[str]) -> DictConfig:
-    """What hydra composes of these overrides, made known to what interpolates hydra's settings."""
-    config = compose("config", overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    return config
 
 
 def config_of(fixed: list[str]) -> DictConfig:
@@ -107,7 +106,7 @@ def config_of(fixed: list[str]) -> DictConfig:
 
 def composed_for(overrides: list[str]) -> DictConfig:
     """A configuration to be shown, hydra's included. Raises SettingError where there are several, or none."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         for override in (asked := read(overrides)):
             if override.is_sweep_override():
                 raise SettingError(f"{override.input_line}: must be one value, because one configuration is shown")
@@ -162,13 +161,6 @@ def changed_settings(found: Composition) -> list[str]:
         if name.startswith("paradigm.") and path not in ("title", *shown):
             values[path] = value_at(found.plain["paradigm"], path)
     return [phrase(path, str(value)) for path, value in values.items() if not isinstance(value, dict)]
-
-
-def value_at(node: Any, path: str) -> Any:
-    """A setting by its dotted name; None where there is none."""
-    for name in path.split("."):
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
 
 
 def one_line(error: Exception, arguments: list[str], swept: bool = False) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -45,6 +45,11 @@ class Base:
     linked: tuple[str, ...]
 
 
+def hydra_here() -> initialize_config_dir:
+    """Within this context hydra composes our configuration."""
+    return initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3")
+
+
 def composition(overrides: Sequence[str]) -> Composition:
     """The configuration of these overrides, where hydra is initialised. Raises hydra's and OmegaConf's exceptions."""
     asked = [(text, parsed(text)) for text in overrides]
@@ -60,9 +65,14 @@ def composition(overrides: Sequence[str]) -> Composition:
 
 
 def composed_by_hydra(overrides: Sequence[str]) -> Composition:
+    return replace(of_hydra(configuration(overrides)), overrides=list(overrides))
+
+
+def configuration(overrides: Sequence[str]) -> DictConfig:
+    """What hydra composes of these overrides, made known to what interpolates hydra's settings."""
     config = compose("config", list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(config)
-    return replace(of_hydra(config), overrides=list(overrides))
+    return config
 
 
 def of_hydra(config: DictConfig) -> Composition:
@@ -107,8 +117,7 @@ def fits(override: Override, base: Base) -> bool:
 
 @lru_cache(maxsize=256)
 def base_of(choices: tuple[str, ...]) -> Base:
-    config = compose("config", list(choices), return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
+    config = configuration(choices)
     own = without_hydra(config)
     raw: Any = OmegaConf.to_container(own, resolve=False)
     linked = tuple(path for path, value in leaves(raw) if "${" in str(value) and not str(value).startswith(FIXED))

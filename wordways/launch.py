@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from wordways import CONF
 from wordways.command import print_anywhere
 from wordways.compose import cell_of, cells_of
+from wordways.composition import hydra_here
 from wordways.output import lasting_output
 from wordways.record import Record
 from wordways.report.build import write_report
@@ -100,7 +99,7 @@ def launch(config: DictConfig, cells: Sequence[Cell], job: Job) -> list[Cell]:
     """Returns the runs that were passed over."""
     if not cells:
         return []
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(config))
         launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
         done = launcher.launch([list(cell.overrides) for cell in cells], 0)

@@ -10,15 +10,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from wordways import CONF
 from wordways.archive import archived
+from wordways.history import commands_of, write_commands
 from wordways.labels import flatten, phrase, titled
-from wordways.record import Record, loose, pack, read_records, write_atomically, write_record
+from wordways.record import Record, loose, pack, read_records, write_record
+from wordways.settings import value_at
 
 INTERPOLATED = re.compile(r"\$\{\.([\w.]+)\}")
 
@@ -39,18 +40,16 @@ def migrate(results: Path) -> str:
     for record in fresh:
         for alias in {*record.aliases} & outside:
             (results / "cells" / f"{alias}.json").unlink(missing_ok=True)
-    rename_in_command(results / "config.yaml", {alias: record.cell for record in fresh for alias in record.aliases})
+    rename_in_history(results, {alias: record.cell for record in fresh for alias in record.aliases})
     left = "".join(f"\nnot a record: {reason}" for reason in refused)
     return f"{results}: {len(fresh)} records are of schema 2{left}"
 
 
-def rename_in_command(path: Path, names: Mapping[str, str]) -> None:
-    if not path.is_file():
-        return
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    for entry in entries:
-        entry["cells"] = {names.get(cell, cell): what for cell, what in entry["cells"].items()}
-    write_atomically(path, yaml.safe_dump(entries, sort_keys=False, width=200))
+def rename_in_history(results: Path, names: Mapping[str, str]) -> None:
+    if entries := commands_of(results):
+        for entry in entries:
+            entry["cells"] = {names.get(cell, cell): what for cell, what in entry["cells"].items()}
+        write_commands(results, entries)
 
 
 def with_titles(record: Record) -> Record:
@@ -86,14 +85,7 @@ def title_of_task(node: Mapping[str, Any]) -> str | None:
 
 def resolved(title: str, node: Mapping[str, Any]) -> str:
     """The title with the settings that it names; plainly, since a record's own values are not to be interpreted."""
-
-    def value(found: re.Match[str]) -> str:
-        at: Any = node
-        for name in found[1].split("."):
-            at = at.get(name) if isinstance(at, Mapping) else None
-        return str(at)
-
-    return INTERPOLATED.sub(value, title)
+    return INTERPOLATED.sub(lambda found: str(value_at(node, found[1])), title)
 
 
 @lru_cache(maxsize=4)

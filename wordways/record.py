@@ -63,6 +63,11 @@ class Record:
         return found if len(set(found)) < len(found) and "" not in found else []
 
     @property
+    def is_timed(self) -> bool:
+        """Whether it has timings, or was timed without any."""
+        return bool(self.timing) or "timing" in self.provenance
+
+    @property
     def is_baseline(self) -> bool:
         """Whether a rule of `tasks` made its texts, and no trained model."""
         return str(self.config["paradigm"]["_target_"]).startswith("tasks.")
@@ -234,17 +239,17 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
     then a copy. Of a damaged archive the loose records remain.
     """
     refused: list[str] = []
-    names: set[str] = set()
-    for files in (loose, archived, from_elsewhere):
+    found: dict[str, bytes | Path] = {}
+    for files in (archived, from_elsewhere, loose):
         try:
-            names |= files(results).keys()
+            found |= files(results)
         except DamagedError as error:
             refused.append(str(error))
     records: dict[str, Record] = {}
     refused = list(dict.fromkeys(refused))
-    for name in sorted(names):
+    for name, content in sorted(found.items(), key=lambda entry: entry[0].removesuffix(".json")):
         try:
-            record = record_named(results, name)
+            record = read_record(content) if isinstance(content, Path) else parse_record(name, content)
         except ValueError as error:
             refused.append(str(error))
             continue

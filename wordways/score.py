@@ -167,7 +167,7 @@ def examples_of(task: Task, ids: Sequence[str]) -> list[Example]:
 
 def add(results: Path, record: Record, added: Mapping[str, Any]) -> None:
     """Rewrites the record as it is now on disk, with these scores and a note of when and by which version."""
-    record = valid_record(results, f"{record.cell}") or record
+    record = valid_record(results, record.name) or record
     note = {"metrics": list(added), "time": now(), "version": __version__, **tree()}
     provenance = {**record.provenance, "scored": [*record.provenance.get("scored", []), note]}
     write_record(results, replace(record, scores={**record.scores, **added}, provenance=provenance))

@@ -64,6 +64,13 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def value_at(node: Any, path: str) -> Any:
+    """A setting by its dotted name; None where there is none."""
+    for name in path.split("."):
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node
+
+
 def build(node: Mapping[str, Any], path: str, /, **given: Any) -> Any:
     """The object that a node describes: its `_target_`, called with `given` and the node's other keys.
 

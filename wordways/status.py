@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from wordways.command import interruptible, print_anywhere
+from wordways.history import DAMAGED, commands_of, history_file
 from wordways.record import Record, holds_records, read_records
 from wordways.run.working import FOLDER, Work, works
 
-COMMANDS = "config.yaml"
 SHOWN = 10  # waiting runs that are listed
 
 
@@ -57,7 +55,7 @@ class Status:
 
     def lines(self, now: float) -> list[str]:
         counts = (("done", self.done), ("running", self.running), ("waiting", self.waiting), ("failed", self.failed))
-        untimed = sum(one.status == "ok" and not (one.timing or "timing" in one.provenance) for one in self.done)
+        untimed = sum(one.status == "ok" and not one.is_timed for one in self.done)
         left = self.seconds_left()
         pace = "" if left is None else f"; about {spoken(left)} left at the pace so far, timing not included"
         found = [", ".join(f"{len(some)} {word}" for word, some in counts) + f", {untimed} not timed yet" + pace]
@@ -108,12 +106,10 @@ def status_of(results: Path) -> Status:
 
 def asked_of(results: Path) -> dict[str, str]:
     """The runs that the folder's commands asked for. Raises ValueError where the list is damaged."""
-    path = results / COMMANDS
     try:
-        entries = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or []
-        return {str(name): str(words) for entry in entries for name, words in entry["cells"].items()}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError):
-        raise ValueError(f"{path} is damaged; move it elsewhere, the records are not affected") from None
+        return {str(name): str(words) for entry in commands_of(results) for name, words in entry["cells"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ValueError(f"{history_file(results)} {DAMAGED}") from None
 
 
 def main() -> None:
@@ -124,7 +120,7 @@ def main() -> None:
     folders = parser.parse_args().results
     with interruptible("wordways-status"):
         for folder in folders:
-            if not (holds_records(folder) or (folder / COMMANDS).is_file() or (folder / FOLDER).is_dir()):
+            if not (holds_records(folder) or history_file(folder).is_file() or (folder / FOLDER).is_dir()):
                 print(f"wordways-status: {folder}: is no results folder; it has no records", file=sys.stderr)
                 sys.exit(2)
             try:

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 from torch import Tensor
 
 from paradigms.base import Canvas, Checkpoint, Paradigm, Vocabulary
-from wordways import CONF
 from wordways.compose import UNCOMPOSED, cell_of_overrides, one_line
+from wordways.composition import hydra_here
 from wordways.names import kind, public, renamed
 from wordways.overrides import checked
 from wordways.record import digest
@@ -100,7 +100,7 @@ def source_of(arguments: Mapping[str, Any]) -> Source:
 
 def public_source(overrides: Sequence[str]) -> Source:
     """A public checkpoint, as it is, under any paradigm that needs no training."""
-    with initialize_config_dir(str(CONF), job_name="wordways", version_base="1.3"):
+    with hydra_here():
         try:
             config = compose("config", checked(overrides))
         except UNCOMPOSED as error:

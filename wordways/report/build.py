@@ -7,7 +7,8 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wordways.record import Record, canonical, read_records, write_atomically
+from wordways.files import write_atomically
+from wordways.record import Record, canonical, read_records
 from wordways.report.answers import oracle_table
 from wordways.report.baselines import baseline_rows
 from wordways.report.card import model_index

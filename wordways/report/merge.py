@@ -14,14 +14,15 @@ from typing import Any
 
 import yaml
 
-from wordways.files import temporary_prefix
+from wordways.archive import archived
+from wordways.files import temporary_prefix, write_atomically
+from wordways.history import commands_of, history_file, write_commands
 from wordways.record import (
     Record,
     copied,
-    holds_records,
+    loose,
     read_records,
     same_numbers,
-    write_atomically,
     write_record,
 )
 from wordways.report.choose import ChoiceError
@@ -44,15 +45,15 @@ def merge(folders: Sequence[Path], out: Path) -> list[str]:
     kept = {cell: distinct(records) for cell, records in runs.items()}
     made = [one for records in kept.values() for one in marked(records)]
     check_out(out, sources, {record.name for record in made})
-    commands = [entry for folder in folders for entry in commands_of(folder)]
+    commands = [entry for folder in folders for entry in entries_of(folder)]
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=temporary_prefix(out.name)) as room:
         fresh = Path(room) / "fresh"
         (fresh / "cells").mkdir(parents=True)
         for record in made:
             write_record(fresh, record)
-        write_yaml(fresh / "config.yaml", [one for i, one in enumerate(commands) if one not in commands[:i]])
-        write_yaml(fresh / SOURCES, sources)
+        write_commands(fresh, [one for i, one in enumerate(commands) if one not in commands[:i]])
+        write_atomically(fresh / SOURCES, yaml.safe_dump(sources, sort_keys=False, width=200))
         if (out / "report").is_dir():
             shutil.copytree(out / "report", fresh / "report")
         if out.exists():
@@ -87,20 +88,17 @@ def check_out(out: Path, sources: Sequence[str], names: set[str]) -> None:
         return
     if not out.is_dir() or load_yaml(out / SOURCES) != sources:
         raise ChoiceError(f"--merge {out}: holds something else; name an empty folder, or a merge of the same folders")
-    records = read_records(out)[0] if holds_records(out) else []
-    own = [record.name for record in records if record.name not in names]
+    own = sorted({*loose(out), *archived(out)} - {f"{name}.json" for name in names})
     if own:
-        raise ChoiceError(
-            f"--merge {out}: has {len(own)} records that none of these folders has, such as {own[0]}.json"
-        )
+        raise ChoiceError(f"--merge {out}: has {len(own)} records that none of these folders has, such as {own[0]}")
 
 
-def commands_of(folder: Path) -> list[Any]:
+def entries_of(folder: Path) -> list[Any]:
     """The commands that made a folder. Raises ChoiceError where its list of them is damaged."""
-    found = load_yaml(folder / "config.yaml")
-    if not isinstance(found, list | None):
-        raise ChoiceError(f"{folder / 'config.yaml'}: is damaged; move it elsewhere, the records are not affected")
-    return found or []
+    try:
+        return commands_of(folder)
+    except ValueError as error:
+        raise ChoiceError(f"{history_file(folder)}: {error}") from None
 
 
 def load_yaml(path: Path) -> Any:
@@ -109,10 +107,6 @@ def load_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         return str(error)
-
-
-def write_yaml(path: Path, value: Any) -> None:
-    write_atomically(path, yaml.safe_dump(value, sort_keys=False, width=200))
 
 
 def summary(out: Path, folders: int, kept: dict[str, list[Record]]) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from wordways.record import write_atomically
+from wordways.files import write_atomically
 from wordways.report.escape import csv_of, in_label, in_latex, in_markdown, one_line
 
 Mark = Literal["best", "level"]

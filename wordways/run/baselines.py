@@ -11,9 +11,8 @@ import torch
 from tasks.baselines import Baseline, baselines_of
 from wordways.record import Record, canonical, cell_id, valid_record, write_record
 from wordways.run.cell import Cell
-from wordways.run.execute import samples
+from wordways.run.execute import blank, samples
 from wordways.run.keep import keep
-from wordways.run.provenance import provenance
 from wordways.run.scores import scores
 from wordways.run.standing import AGAIN, standing, texts_due
 from wordways.run.subject import test_set
@@ -49,23 +48,19 @@ def is_scored(cell: Cell) -> bool:
 
 def baseline_record(cell: Cell, baseline: Baseline) -> Record:
     """The record of a baseline on the cell's test items; a failure is recorded with its traceback, as of a run."""
-    config = config_of(cell, baseline)
-    blank = Record(
-        cell=cell_id(config), status="failed", reason="", config=config, provenance=provenance(torch.device("cpu")),
-        budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
-    )  # fmt: skip
+    empty = blank(config_of(cell, baseline), torch.device("cpu"))
     try:
-        return scored(cell, baseline, blank)
+        return scored(cell, baseline, empty)
     except Exception:
-        return replace(blank, reason=traceback.format_exc())
+        return replace(empty, reason=traceback.format_exc())
 
 
-def scored(cell: Cell, baseline: Baseline, blank: Record) -> Record:
+def scored(cell: Cell, baseline: Baseline, empty: Record) -> Record:
     text = cell.text
     examples, _ = test_set(text.task, text, cell.measure.items)
     texts = baseline.texts(text.task, examples)
     record = replace(
-        blank,
+        empty,
         status="ok",
         scores=scores(text.task, examples, texts),
         item_ids=[example.id for example in examples],

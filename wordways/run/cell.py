@@ -56,6 +56,11 @@ class RunSettings:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device=cuda: this machine has none; use cpu or auto")
 
+    def use_threads(self) -> None:
+        """Sets the number of torch's CPU threads, where one was asked for."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+
     def torch_device(self) -> torch.device:
         return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
 

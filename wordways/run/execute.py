@@ -2,13 +2,15 @@
 
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from tasks.base import Example, Task
-from wordways.record import Record, valid_record, write_record
+from wordways.record import Record, cell_id, valid_record, write_record
 from wordways.run.cell import Cell
 from wordways.run.detection import detection
 from wordways.run.exposure import exposure
@@ -60,7 +62,7 @@ def try_cell(cell: Cell, *, wait: bool) -> Record | None:
         elif not cell.run.limits.any:
             write_scored(cell)
         elif reason := run_apart(score_apart, cell, cell.run.limits):
-            write_record(results, replace(blank(cell), reason=reason))
+            write_record(results, replace(blank(cell.config, cell.run.torch_device()), reason=reason))
         return valid_record(results, *cell.names)
 
 
@@ -72,9 +74,8 @@ def score_apart(cell: Cell) -> None:
 
 def write_scored(cell: Cell) -> None:
     """Writes a new record without timings; what goes wrong becomes the reason of a failure."""
-    if cell.run.threads is not None:
-        torch.set_num_threads(cell.run.threads)
-    empty = blank(cell)
+    cell.run.use_threads()
+    empty = blank(cell.config, cell.run.torch_device())
     try:
         record = fill_in(cell, empty)
     except Exception:
@@ -84,10 +85,10 @@ def write_scored(cell: Cell) -> None:
     write_record(Path(cell.run.results), record)
 
 
-def blank(cell: Cell) -> Record:
-    """A failure that awaits its reason."""
+def blank(config: Mapping[str, Any], device: torch.device) -> Record:
+    """The record of a run with these settings: a failure that awaits its reason."""
     return Record(
-        cell=cell.id, status="failed", reason="", config=cell.config, provenance=provenance(cell.run.torch_device()),
+        cell=cell_id(config), status="failed", reason="", config=config, provenance=provenance(device),
         budgets={}, scores={}, item_ids=[], strata={}, likelihood=None, timing=[], trace=None, samples=[],
     )  # fmt: skip
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tasks.base import Example, Task
 from wordways.record import Record, valid_record
 from wordways.run.cell import Cell
@@ -44,8 +42,7 @@ def references_of(example: Example) -> Sequence[str]:
 
 def keep_again(cell: Cell) -> None:
     """Decodes a finished cell once more and keeps its texts; the record stays as it is. Says in one line why not."""
-    if cell.run.threads is not None:
-        torch.set_num_threads(cell.run.threads)
+    cell.run.use_threads()
     record = valid_record(Path(cell.run.results), *cell.names)
     assert record is not None
     try:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 try:
     import fcntl
 except ImportError:  # without file locks on this system, it is up to the user that nothing else runs during timings
     fcntl = None
 
+T = TypeVar("T")
 PATIENCE_S = 10.0
 POLL_S = 0.05
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # what file systems without flock answer
@@ -58,14 +59,20 @@ def file_lock(path: Path, *, alone: bool, why: str) -> Iterator[None]:
 
     Holds nothing, and says so, where the file cannot be opened or the file system has no locks.
     """
-    began, said = time.monotonic(), False
     with opened(path) as file:
-        while not acquired(file, alone=alone):
-            if not said and time.monotonic() - began > PATIENCE_S:
-                print(f"waiting: {why}", file=sys.stderr)
-                said = True
-            time.sleep(POLL_S)
+        until(lambda: acquired(file, alone=alone), why)
         yield  # closing the file releases the lock
+
+
+def until(attempt: Callable[[], T | None], why: str) -> T:
+    """What an attempt gives as soon as it gives anything. Waits without a limit; after ten seconds prints `why`."""
+    began, said = time.monotonic(), False
+    while not (found := attempt()):
+        if not said and time.monotonic() - began > PATIENCE_S:
+            print(f"waiting: {why}", file=sys.stderr)
+            said = True
+        time.sleep(POLL_S)
+    return found
 
 
 @contextmanager

@@ -16,6 +16,7 @@ SIDES = {"cpu": 1024, "cuda": 8192}  # side of a matrix that is large for the de
 COLUMNS = 2048
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 LARGEST_CACHE = 64 << 20  # bytes, assumed where the system reports no cache size
+LARGEST_OPERAND = 512 << 20  # bytes; some virtual machines report the cache of their whole host
 TRIES = 10
 
 
@@ -24,12 +25,13 @@ def machine_peaks(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
 
     Products count with the fastest of all kernels that torch has, so that no choice of ours flatters what is measured
     against them. Rates are those of this moment, with torch's present number of threads. The operands of bytes_per_s
-    are four times as large as the last-level cache.
+    are four times as large as the last-level cache, but not above 512 MiB: with a cache above 128 MiB, some of what is
+    read may come from the cache, as do the weights of models that are smaller.
     """
     side = SIDES[device.type]
     square = torch.ones(side, side, device=device, dtype=dtype)
     size = torch.empty((), dtype=dtype).element_size()
-    rows = max(1, 4 * last_cache(device) // (COLUMNS * size))
+    rows = max(1, min(4 * last_cache(device), LARGEST_OPERAND) // (COLUMNS * size))
     large = torch.zeros(rows, COLUMNS, device=device, dtype=dtype)
     row, target = torch.zeros(1, COLUMNS, device=device, dtype=dtype), torch.empty_like(large)
     seconds_a_byte = [

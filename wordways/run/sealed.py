@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from wordways.record import canonical, write_atomically
+from wordways.files import write_atomically
+from wordways.record import canonical
 
 ZEROS = "sha256:" + 64 * "0"
 SEAL = re.compile(rb"sha256:[0-9a-f]{64}")

@@ -77,8 +77,7 @@ def time_group(cells: Sequence[Cell]) -> None:
     """One session. Records are written at its end; an interruption leaves them as they were."""
     began, run, repeats = time.perf_counter(), cells[0].run, cells[0].measure.repeats
     device, started = run.torch_device(), now()
-    if run.threads is not None:
-        torch.set_num_threads(run.threads)
+    run.use_threads()
     rows = ready_rows(cells, device)
     with (
         device_lock(device.type, alone=True),

@@ -47,13 +47,12 @@ def read(results: str, name: str, _file: str, written: int, _size: int, _inode: 
         record = record_named(Path(results), f"{name}.json")
     except ValueError:
         return None
-    return Standing(record.status, bool(record.timing) or "timing" in record.provenance, written)
+    return Standing(record.status, record.is_timed, written)
 
 
 def is_kept(cell: Cell) -> bool:
     """Whether a cell has a record that `overwrite` does not replace."""
-    found = standing(cell)
-    return found is not None and found.status not in AGAIN[cell.run.overwrite]
+    return keeps(cell, standing(cell))
 
 
 def texts_due(cell: Cell, status: str, name: str) -> bool:
@@ -63,16 +62,27 @@ def texts_due(cell: Cell, status: str, name: str) -> bool:
 
 def is_complete(cell: Cell) -> bool:
     """Whether a cell has a record that is kept, and its texts where they are asked for."""
-    found = standing(cell)
-    return is_kept(cell) and found is not None and not texts_due(cell, found.status, cell.id)
+    return completes(cell, standing(cell))
 
 
 def awaits_timing(cell: Cell) -> bool:
     """Whether a cell has been scored and has not been timed, or is to be timed again."""
-    found = standing(cell)
-    return found is not None and found.status == "ok" and (cell.run.overwrite == "timing" or not found.timed)
+    return lacks_timing(cell, standing(cell))
 
 
 def is_finished(cell: Cell) -> bool:
     """Whether nothing of a cell is left to do."""
-    return is_complete(cell) and not awaits_timing(cell)
+    found = standing(cell)
+    return completes(cell, found) and not lacks_timing(cell, found)
+
+
+def keeps(cell: Cell, found: Standing | None) -> bool:
+    return found is not None and found.status not in AGAIN[cell.run.overwrite]
+
+
+def completes(cell: Cell, found: Standing | None) -> bool:
+    return found is not None and keeps(cell, found) and not texts_due(cell, found.status, cell.id)
+
+
+def lacks_timing(cell: Cell, found: Standing | None) -> bool:
+    return found is not None and found.status == "ok" and (cell.run.overwrite == "timing" or not found.timed)

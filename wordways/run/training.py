@@ -101,8 +101,7 @@ def follow() -> None:
 def carry_out(cell: Cell, vocabulary: Vocabulary) -> None:
     """Trains a cell's model along."""
     with agreed():
-        if cell.run.threads is not None:
-            torch.set_num_threads(cell.run.threads)
+        cell.run.use_threads()
         paradigm = untrained(cell, vocabulary, cell.run.torch_device())
     if (state := hear()) is not None:  # otherwise another command has finished this training meanwhile
         train_along(paradigm, cell.train, cell.run.seed, cell.run.micro_batch, state)

@@ -6,7 +6,6 @@ A lock ends with the process that holds it, so that whoever comes next takes ove
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from wordways.run.lock import PATIENCE_S, POLL_S, acquired
+from wordways.run.lock import acquired, until
 
 FOLDER = ".running"
 EVERY_S = 2.0  # between two notes of the same activity
@@ -105,15 +104,10 @@ def notes_in(file: IO[bytes], work: Work) -> Callable[[str, int, int], None]:
 @contextmanager
 def held(path: Path, wait: bool, why: str) -> Iterator[IO[bytes] | None]:
     """A locked file that exists only while it is held; None where another process holds it and `wait` is False."""
-    began, said = time.monotonic(), False
-    while (file := locked(path)) is None:
-        if not wait:
-            yield None
-            return
-        if not said and time.monotonic() - began > PATIENCE_S:
-            print(f"waiting: {why}", file=sys.stderr)
-            said = True
-        time.sleep(POLL_S)
+    file = until(lambda: locked(path), why) if wait else locked(path)
+    if file is None:
+        yield None
+        return
     try:
         yield file
     finally:

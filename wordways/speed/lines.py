@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from wordways.record import canonical, write_atomically
+from wordways.files import write_atomically
+from wordways.record import canonical
 from wordways.report import stats
 
 FILE = "measures.jsonl"
