@@ -175,7 +175,7 @@ NODES = st.builds(lambda target: {"_target_": target}, st.sampled_from(TARGETS))
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | NODES
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(BASES), VALUES, st.data())
 def test_any_value_of_any_setting_makes_a_cell_or_one_line(
     base: tuple[str, str], value: Any, data: st.DataObject

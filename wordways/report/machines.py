@@ -1,5 +1,6 @@
 """The machines behind records: what is known of each, and whether they differ enough to make timings incomparable."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from wordways.record import Record, cell_id, remembered
@@ -40,12 +41,12 @@ def by_machine(records: Sequence[Record]) -> dict[str, list[Record]]:
     """
     known = {named(record): device_of(record) for record in records if device_of(record) != named(record)}
     found: dict[str, list[Record]] = {}
+    times: Counter[tuple[str, str]] = Counter()
     for record in records:
         machine = known.get(device_of(record), device_of(record))
-        label, number = f"on {machine}", 2
-        while any(run_of(other) == run_of(record) for other in found.get(label, ())):
-            label, number = f"on {machine}, copy {number}", number + 1
-        found.setdefault(label, []).append(record)
+        times[machine, run_of(record)] += 1
+        number = times[machine, run_of(record)]
+        found.setdefault(f"on {machine}" if number == 1 else f"on {machine}, copy {number}", []).append(record)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,11 +149,11 @@ class Cell:
             "dtype": self.run.dtype,
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         return cell_id(self.config)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, str]:
         """The record's name, and the one that schema 1 gave it."""
         return self.id, cell_id(self.config, 1)
