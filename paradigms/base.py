@@ -209,10 +209,11 @@ class Paradigm(ABC, nn.Module):
         """log p(tokens in the holes | all other tokens) of every row, in nats."""
 
     @abstractmethod
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         """-log p of each hole's token given the context that the paradigm allows, and which tokens count, both (B, H).
 
-        The text and the EOS after it count; every other entry has 0 nats.
+        The text and the EOS after it count; every other entry has 0 nats. Only a paradigm whose corruption is random
+        draws from `noise`.
         """
 
     def nats(self, logits: Tensor, truth_BH: Tensor, counted_BH: Tensor, *, training: bool = False) -> Tensor:

@@ -142,7 +142,7 @@ class BlockDiffusion(Paradigm):
         exact_B = None if law.exact_B is None else law.exact_B.masked_fill(loose_B, torch.nan)
         return Likelihood("bound" if loose_B.any() else law.kind, law.nats_B, law.se_B, exact_B)
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         return given_the_rest(self, canvas)
 
     def exact(self, canvas: Canvas, noise: Noise) -> Likelihood:

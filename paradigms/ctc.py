@@ -90,10 +90,10 @@ class CTC(Paradigm):
 
         -inf where the slots cannot hold it.
         """
-        nats_B = self.token_nats(canvas)[0].sum(1)
+        nats_B = self.token_nats(canvas, noise)[0].sum(1)
         return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         """-log p of each token given the preceding ones, from the ratio of two prefix probabilities, (B, H).
 
         inf for a token that the slots cannot hold and for all tokens after it.

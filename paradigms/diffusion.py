@@ -124,7 +124,7 @@ class Diffusion(Paradigm):
         sets_SH = hidden_sets(at_BH.shape[1], at_BH.device)
         return torch.stack([self.masked_nats(canvas, at_BH, set_H.expand(at_BH.shape)) for set_H in sets_SH]).double()
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         return given_the_rest(self, canvas)
 
     def masked_nats(self, canvas: Canvas, at_BH: Tensor, hidden_BH: Tensor, *, training: bool = False) -> Tensor:

@@ -81,7 +81,7 @@ class DraftAndEdit(Paradigm):
         how, ids_BL = self.decoder, canvas.ids_BL
         for ids_BL in self.writer.decode(canvas, noise):
             yield ids_BL
-        nats_BL = self.scores(replace(canvas, ids_BL=ids_BL))
+        nats_BL = self.scores(replace(canvas, ids_BL=ids_BL), noise)
         yield ids_BL
         text_BL = replace(canvas, ids_BL=ids_BL).text(self.vocabulary.eos)
         if not text_BL.any():
@@ -94,7 +94,7 @@ class DraftAndEdit(Paradigm):
                 self.editor("fixed"), asked, noise, passes=how.passes, temperature=how.temperature, first_call=call
             ):
                 yield ids_BL
-            edited_nats_BL = self.scores(replace(canvas, ids_BL=edited_BL))
+            edited_nats_BL = self.scores(replace(canvas, ids_BL=edited_BL), noise)
             better_B1 = edited_nats_BL.sum(1, keepdim=True) < nats_BL.sum(1, keepdim=True)
             ids_BL, nats_BL = edited_BL.where(better_B1, ids_BL), edited_nats_BL.where(better_B1, nats_BL)
             yield ids_BL
@@ -103,8 +103,8 @@ class DraftAndEdit(Paradigm):
         """The draft's, which is exact for the draft alone; the distribution of edited texts is unknown."""
         return replace(self.writer.log_likelihood(canvas, noise), kind="pseudo")
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        return self.writer.token_nats(canvas)
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
+        return self.writer.token_nats(canvas, noise)
 
     @property
     def writer(self) -> Autoregressive:
@@ -115,8 +115,8 @@ class DraftAndEdit(Paradigm):
         how = MaskPredict(self.decoder.passes, self.decoder.temperature, length)
         return Diffusion(self.vocabulary, self.backbone, how)
 
-    def scores(self, canvas: Canvas) -> Tensor:
+    def scores(self, canvas: Canvas, noise: Noise) -> Tensor:
         """Nats of the text's tokens and its EOS at their columns, (B, L), 0 elsewhere; costs one causal pass."""
-        nats_BH, _ = self.token_nats(canvas)
+        nats_BH, _ = self.token_nats(canvas, noise)
         before = canvas.start()
         return F.pad(nats_BH, (before, canvas.ids_BL.shape[1] - before - nats_BH.shape[1]))

@@ -56,8 +56,8 @@ class MaskedInfill(Paradigm):
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """The pseudo-log-likelihood: every token given all others (Salazar et al., 2020)."""
-        nats_B = self.token_nats(canvas)[0].double().sum(1)
+        nats_B = self.token_nats(canvas, noise)[0].double().sum(1)
         return Likelihood("pseudo", -nats_B, torch.zeros_like(nats_B))
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         return given_the_rest(self, canvas)

@@ -89,10 +89,10 @@ class Parallel(Paradigm):
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """Exact for one pass (given the length, where EOS does not mark it), pseudo for more."""
-        nats_B = self.token_nats(canvas)[0].double().sum(1)
+        nats_B = self.token_nats(canvas, noise)[0].double().sum(1)
         return Likelihood("exact" if self.decoder.passes == 1 else "pseudo", -nats_B, torch.zeros_like(nats_B))
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         at_BH, real_BH = canvas.hole_positions()
         counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)
         logits_BHV, _ = self.read(canvas, at_BH, real_BH)

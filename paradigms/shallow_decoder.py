@@ -41,7 +41,7 @@ class ShallowDecoder(Paradigm):
         return prefix(canvas.start())
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
-        nats_BH, counted_BH = self.token_nats(canvas)
+        nats_BH, counted_BH = self.token_nats(canvas, noise)
         return Loss([(nats_BH.sum(), counted_BH.sum())], counted_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
@@ -62,10 +62,10 @@ class ShallowDecoder(Paradigm):
             at, late = range(column, column + 1), Late(0, self.entry)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        nats_B = self.token_nats(canvas)[0].double().sum(1)
+        nats_B = self.token_nats(canvas, noise)[0].double().sum(1)
         return Likelihood("exact", -nats_B, torch.zeros_like(nats_B))
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         canvas = canvas.without_columns_behind(canvas.text_and_end(self.vocabulary.eos))
         at_BH, real_BH = canvas.hole_positions()
         counted_BH = real_BH & canvas.text_and_end(self.vocabulary.eos).gather(1, at_BH)

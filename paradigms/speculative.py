@@ -103,8 +103,8 @@ class Speculative(Paradigm):
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         return self.writer().log_likelihood(canvas, noise)
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
-        return self.writer().token_nats(canvas)
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
+        return self.writer().token_nats(canvas, noise)
 
     def writer(self, temperature: float = 1.0) -> Autoregressive:
         return Autoregressive(self.vocabulary, self.backbone, "causal", Decoder(temperature))

@@ -277,7 +277,7 @@ def test_the_sampled_bound_is_unbiased_and_its_error_is_honest() -> None:
 @torch.inference_mode()
 def test_a_token_is_judged_by_its_block_and_what_stands_before() -> None:
     paradigm, canvas = blocks_of(2), copies(1, 5)
-    nats_BH, counted_BH = paradigm.token_nats(canvas)
+    nats_BH, counted_BH = paradigm.token_nats(canvas, noise("a"))
     expected = [nats_of_block(paradigm, canvas, 0, 3 + i - i % 2, [3 + i]) for i in range(5)]
     assert nats_BH[0].tolist() == pytest.approx(expected, rel=1e-12)
     assert counted_BH.all()

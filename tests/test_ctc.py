@@ -99,7 +99,7 @@ def test_a_token_costs_what_it_does_behind_those_before_it() -> None:
     law = enumerated(paradigm, PROMPT)
     begins = [sum(p for other, p in law.items() if other[:n] == text[:n]) for n in range(4)]
     expected = [-math.log(begins[n + 1] / begins[n]) for n in range(3)] + [-math.log(law[text] / begins[3])]
-    found, counted = paradigm.token_nats(canvas_of([text], 6))
+    found, counted = paradigm.token_nats(canvas_of([text], 6), noise("a"))
     assert found[0].tolist() == pytest.approx([*expected, 0, 0], rel=1e-9)
     assert counted[0].tolist() == [True] * 4 + [False] * 2
 
@@ -116,7 +116,7 @@ def test_what_the_slots_cannot_hold_is_impossible() -> None:
     paradigm = ctc()
     canvas = canvas_of([(5, 6, 7, 8, 9), (5, 5, 5), (5, 5, 6), (5, 6, 7, 8)], 6)
     assert nats(paradigm, canvas).isinf().tolist() == [True, True, False, False]
-    per_token, counted = paradigm.token_nats(canvas)
+    per_token, counted = paradigm.token_nats(canvas, noise(*"abcd"))
     assert per_token[0].isinf().tolist() == [False] * 4 + [True] * 2
     assert per_token[1].isinf().tolist() == [False] * 2 + [True] * 2 + [False] * 2
     assert not per_token.isnan().any()

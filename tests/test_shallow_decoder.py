@@ -53,8 +53,10 @@ def test_with_all_layers_it_is_the_prefix_lm() -> None:
     truth = suffix_canvas(PROMPTS, [5, 6, 4], truth=lambda row, i: 3 + (row + i) % 8)
     deep, prefix_lm = tiny("shallow_decoder", "paradigm.layers=2"), tiny("autoregressive_prefix")
     assert torch.equal(decoded(deep, canvas), decoded(prefix_lm, canvas))
-    assert torch.equal(deep.token_nats(truth)[0], prefix_lm.token_nats(truth)[0])
-    assert not torch.equal(tiny("shallow_decoder").token_nats(truth)[0], prefix_lm.token_nats(truth)[0])
+    assert torch.equal(deep.token_nats(truth, noise("a", "b"))[0], prefix_lm.token_nats(truth, noise("a", "b"))[0])
+    assert not torch.equal(
+        tiny("shallow_decoder").token_nats(truth, noise("a", "b"))[0], prefix_lm.token_nats(truth, noise("a", "b"))[0]
+    )
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

@@ -33,7 +33,7 @@ class Scripted(Paradigm):
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         raise NotImplementedError
 
-    def token_nats(self, canvas: Canvas) -> tuple[Tensor, Tensor]:
+    def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:

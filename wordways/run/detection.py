@@ -15,7 +15,7 @@ def detection(subject: Subject, batch: int) -> dict[str, Any]:
     found: list[float | None] = [None] * len(subject.rows)
     for indices in subject.chunks(batch, range(len(subject.rows))):
         canvas = subject.blank(indices)
-        nats_BH, counted_BH = subject.paradigm.token_nats(canvas)
+        nats_BH, counted_BH = subject.paradigm.token_nats(canvas, subject.noise(indices, "detection"))
         draft_BH = canvas.ids_BL.gather(1, canvas.hole_positions()[0])
         for index, *columns in zip(indices, nats_BH.cpu(), draft_BH.cpu(), counted_BH.cpu(), strict=True):
             nats_H, draft_H, counted_H = columns

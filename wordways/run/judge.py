@@ -31,8 +31,9 @@ class Judge:
         text, paradigm = self.subject.text, self.subject.paradigm
         rows = text.encode([next(iter(text.task.examples("valid")))])
         canvas = text.truth(rows, [True]).to(self.subject.device)
-        whole = paradigm.log_likelihood(canvas, SeededNoise(0, ["judge"], self.subject.device))
-        nats_B = paradigm.token_nats(canvas)[0].double().sum(1)
+        noise = SeededNoise(0, ["judge"], self.subject.device)
+        whole = paradigm.log_likelihood(canvas, noise)
+        nats_B = paradigm.token_nats(canvas, noise)[0].double().sum(1)
         if whole.kind != "exact" or not torch.allclose(-whole.nats_B, nats_B):
             name = type(paradigm).__name__
             raise ValueError(f"measure.judge.paradigm={name}: must have an exact likelihood for every token")
@@ -66,7 +67,7 @@ class Judge:
         found: list[list[float]] = [[] for _ in examples]
         for indices in of.chunks(self.batch, [i for i, row in enumerate(rows) if row.target]):
             canvas = text.truth([rows[i] for i in indices], [True] * len(indices)).to(of.device)
-            nats_BH, counted_BH = paradigm.token_nats(canvas)
+            nats_BH, counted_BH = paradigm.token_nats(canvas, of.noise(indices))
             for index, nats_H, counted_H in zip(indices, nats_BH.cpu().double(), counted_BH.cpu(), strict=True):
                 found[index] = nats_H[counted_H].tolist()
         return found

@@ -115,7 +115,7 @@ def rehearsed(node: str, backbone: str, name: str) -> bool:
         trunk.register_forward_pre_hook(lambda _, given: read.append(bool((given[0] == VOCABULARY.mask).any())))
         with torch.inference_mode():
             attempt(f"{name}: decode", lambda: check_decode(paradigm, masked, noise))
-            attempt(f"{name}: token_nats", lambda: paradigm.token_nats(truth))
+            attempt(f"{name}: token_nats", lambda: paradigm.token_nats(truth, noise))
             law = attempt(f"{name}: log_likelihood", lambda: paradigm.log_likelihood(truth, noise))
         if not isinstance(law, Likelihood) or law.nats_B.shape != (2,):
             raise SettingError(f"{name}: log_likelihood must give a Likelihood with one value a row")
