@@ -166,7 +166,11 @@ class Likelihood:
 
 
 class Paradigm(ABC, nn.Module):
-    """A text-generation paradigm over a backbone; it has no parameters but the backbone's."""
+    """A text-generation paradigm over a backbone.
+
+    Its parameters are the backbone's. A paradigm that reads more than tokens, such as a noise level, may own small
+    modules for it (`Own`), whose parameters are counted apart from the matched backbone's.
+    """
 
     fills: ClassVar[frozenset[str]]
     """The arrangements of holes that it can fill: "suffix", "span", "scattered"."""
@@ -184,6 +188,16 @@ class Paradigm(ABC, nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         self.backbone = backbone
+
+    def own(self) -> "Iterator[Own]":
+        """The modules beside the backbone."""
+        return (module for module in self.children() if isinstance(module, Own))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Samples the backbone's weights, then those of the paradigm's own modules."""
+        self.backbone.initialise(generator)
+        for module in self.own():
+            module.initialise(generator)
 
     @abstractmethod
     def rule(self, canvas: Canvas) -> AttentionRule:
@@ -231,6 +245,18 @@ class Paradigm(ABC, nn.Module):
         """Ids that are never generated: mask, padding, and EOS where the length is given in advance."""
         given = self.length in ("oracle", "fixed", "predicted")
         return [self.vocabulary.mask, self.vocabulary.pad] + [self.vocabulary.eos] * given
+
+
+class Own(ABC, nn.Module):
+    """A small module that a paradigm owns beside the backbone."""
+
+    @abstractmethod
+    def initialise(self, generator: torch.Generator) -> None:
+        """Samples the weights."""
+
+    @abstractmethod
+    def flops(self, rows: int, positions: int) -> int:
+        """Floating-point operations of its part in a forward pass of the backbone over B rows of Q positions."""
 
 
 def all_rows(canvas: Canvas) -> Tensor:

@@ -56,7 +56,7 @@ def judge_of(folder: Path, change: str = "random", paradigm: str = "autoregressi
     one = real(folder, "continuation", preset=paradigm)
     text = text_of(json.dumps(one.nodes["task"]), one.run.checkpoints)
     model: Paradigm = one.paradigm(text.vocabulary)
-    model.backbone.initialise(torch.Generator().manual_seed(1))
+    model.initialise(torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for weight in model.parameters():

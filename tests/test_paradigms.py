@@ -94,7 +94,7 @@ LOSSES: dict[str, list[float]] = {}  # presets that differ in their decoder shar
 
 def losses_on_copying(preset: str) -> list[float]:
     paradigm = tiny(preset, dtype=torch.float32)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(0))
+    paradigm.initialise(torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(paradigm.parameters(), lr=1e-2)
     generator, losses = torch.Generator().manual_seed(0), []
     for step in range(60):

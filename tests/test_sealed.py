@@ -45,7 +45,7 @@ def train(folder: Path, stop_at: int = STEPS + 1, seed: int = 0) -> tuple[dict[s
     """The weights in the end, the log, and the number of steps that were made."""
     small, text, stream, valid = parts()
     paradigm = small.paradigm(text.vocabulary)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(seed))
+    paradigm.initialise(torch.Generator().manual_seed(seed))
     made: list[int] = []
 
     def advance(count: int) -> None:

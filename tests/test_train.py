@@ -24,7 +24,7 @@ def run(folder: Path, *overrides: str, stop_at: int | None = None) -> tuple[dict
     small = cell(*SMALL, *overrides)
     text = build_text(small.task, folder)
     paradigm = small.paradigm(text.vocabulary)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(small.run.seed))
+    paradigm.initialise(torch.Generator().manual_seed(small.run.seed))
     steps = []
 
     def advance(count: int) -> None:

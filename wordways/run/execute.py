@@ -137,6 +137,8 @@ def fill_in(cell: Cell, empty: Record) -> Record:
         "flops": log.flops,
         "params": sum(weight.numel() for weight in paradigm.parameters()),
     }  # fmt: skip
+    if own := sum(weight.numel() for module in paradigm.own() for weight in module.parameters()):
+        budgets["own_params"] = own
     if made.teacher is not None:
         budgets["teacher_flops"] = made.teacher.log.flops + made.written_flops
     record = replace(

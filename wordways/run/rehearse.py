@@ -102,8 +102,8 @@ def rehearsed(node: str, backbone: str, name: str) -> bool:
     with torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
         small = {key: SMALL.get(key, value) for key, value in json.loads(backbone).items()}
         trunk = build(small, "backbone", vocabulary_size=VOCABULARY.size)
-        trunk.initialise(torch.Generator().manual_seed(0))
         paradigm = build(json.loads(node), "paradigm", vocabulary=VOCABULARY, backbone=trunk)
+        paradigm.initialise(torch.Generator().manual_seed(0))
         suffix = not paradigm.fills or "suffix" in paradigm.fills
         truth = canvas_of([3, 4, 1] if suffix else [3, 4], [5, 6, 1] if suffix else [5, 6, 7], [] if suffix else [4, 3])
         masked = Canvas(truth.ids_BL.masked_fill(truth.holes_BL, VOCABULARY.mask), truth.holes_BL, truth.pad_BL)

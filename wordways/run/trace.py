@@ -107,6 +107,7 @@ def metered(paradigm: Paradigm) -> Iterator[Meter]:
         whole = late is None and isinstance(columns, range) and len(columns) > 1
         skipped = int(named["pad_BL"][:, columns.start : columns.stop].sum()) if whole else 0
         flops = backbone.flops(batch, queries, keys, per_row, late, skipped)
+        flops += sum(module.flops(batch, queries) for module in paradigm.own())
         meter.calls += 1
         meter.rows += batch
         meter.positions += batch * queries

@@ -72,7 +72,7 @@ def trained(cell: Cell, text: Text, device: torch.device, make_way: Callable[[],
 def untrained(cell: Cell, vocabulary: Vocabulary, device: torch.device) -> Paradigm:
     """A cell's paradigm with its initial weights."""
     paradigm = cell.paradigm(vocabulary)
-    paradigm.backbone.initialise(torch.Generator().manual_seed(cell.run.seed))
+    paradigm.initialise(torch.Generator().manual_seed(cell.run.seed))
     return paradigm.to(device)
 
 

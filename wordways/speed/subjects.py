@@ -65,7 +65,7 @@ class Subject:
         """The model in evaluation; the weights of a size are the same in every subject."""
         paradigm = self.cell.paradigm(self.vocabulary).eval()
         generator = torch.Generator().manual_seed(0)
-        paradigm.backbone.initialise(generator)
+        paradigm.initialise(generator)
         with torch.no_grad():
             for name, weight in paradigm.backbone.named_parameters():
                 if name.endswith("_out.weight"):  # at first 0, which would leave out a layer's effect

@@ -1,6 +1,6 @@
 """Training budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ def table(rows: Sequence[Row]) -> Table:
     frame = [
         {
             "": row.label,
-            "parameters": f"{budgets['params']:,.0f}",
+            "parameters": parameters(budgets),
             "steps": f"{budgets['steps']:,.0f}",
             "tokens": f"{budgets['tokens']:,.0f}",
             "supervised tokens": f"{budgets['supervised_tokens']:,.0f}",
@@ -34,9 +34,19 @@ def table(rows: Sequence[Row]) -> Table:
     return Table(f"budgets_{rows[0].task}", f"Training budgets: {rows[0].title}", note, pd.DataFrame(frame))
 
 
+def parameters(budgets: Mapping[str, float]) -> str:
+    """The backbone's parameters and, behind a plus sign, those of modules that the paradigm owns."""
+    own = budgets.get("own_params", 0)
+    return f"{budgets['params'] - own:,.0f}" + f" + {own:,.0f}" * bool(own)
+
+
 def matched(rows: Sequence[Row]) -> str:
     """Which of the budgets that an experiment can match are equal in all runs, and which are not."""
-    runs = [record.budgets for row in rows for record in row.records]
+    runs = [
+        {**record.budgets, "params": record.budgets["params"] - record.budgets.get("own_params", 0)}
+        for row in rows
+        for record in row.records
+    ]
     equal = {name: len({run[name] for run in runs}) == 1 for name in ("params", "steps", "tokens")}
     names = {"params": "parameters", "steps": "steps", "tokens": "tokens"}
     parts = [(listed([names[name] for name in names if equal[name] == same]), what)
