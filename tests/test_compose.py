@@ -1,13 +1,18 @@
 """Bad configurations are refused in one line that names the option, the value and what is allowed."""
 
+import tomllib
+
 import pytest
-from conftest import CONF, PRESETS
+import yaml
+from conftest import CONF, PRESETS, ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wordways.compose import choices_in_groups, compose_cells
-from wordways.overrides import NEAREST, choices_of
+from wordways.overrides import LAUNCHER, NEAREST, choices_of, unknown_choice
 from wordways.settings import SettingError
+
+OPTIONAL = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
 def refusal(*arguments: str) -> str:
@@ -34,6 +39,15 @@ def test_a_typo_is_answered_with_the_nearest_choices(argument: str, first: str) 
     line = refusal(argument)
     assert line.startswith(f"{group}={values.split(',')[-1]}: no such choice; the nearest are {first}")
     assert len(line.partition("are ")[2].partition(" (")[0].split(", ")) == NEAREST
+
+
+def test_a_launcher_that_is_not_installed_says_what_installs_it() -> None:
+    """Also where one of ours builds on it."""
+    builds_on = {yaml.safe_load(path.read_text())["defaults"][0] for path in (CONF / LAUNCHER).glob("*.yaml")}
+    for name in ("joblib", "submitit_local", *builds_on - {path.stem for path in (CONF / LAUNCHER).glob("*.yaml")}):
+        (extra,) = [extra for extra in ("jobs", "slurm") if f"[{extra}]" in unknown_choice(LAUNCHER, name, ["basic"])]
+        assert any(name.partition("_")[0] in package for package in OPTIONAL[extra])
+    assert "no such choice" in unknown_choice(LAUNCHER, "basicc", ["basic"])
 
 
 def test_a_typo_within_a_package_too() -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 import yaml
 from conftest import SMALL, cell
@@ -149,6 +150,14 @@ def test_a_run_that_exceeds_a_limit_or_is_killed_says_so(tmp_path: Path) -> None
     assert "ended by signal 9, as happens where memory runs out" in run_apart(suicide, None, Limits(seconds=600))
     assert run_apart(fine, tmp_path / "x", Limits(seconds=600)) == ""
     assert (tmp_path / "x").read_text(encoding="utf-8") == "done"
+
+
+def test_limits_hold_in_the_processes_of_joblib(tmp_path: Path) -> None:
+    told = joblib.Parallel(n_jobs=2, backend="loky")(
+        joblib.delayed(run_apart)(fine, tmp_path / name, Limits(seconds=600)) for name in "ab"
+    )
+    assert list(told) == ["", ""]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_a_limit_makes_one_failure_and_lifting_it_goes_on(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def changed_settings(found: Composition) -> list[str]:
 def one_line(error: Exception, arguments: list[str], swept: bool = False) -> str:
     """Hydra's ten lines as one that names the option, its value and what is allowed."""
     text = str(error)
-    missing = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
+    missing = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]+)'", text)
     if missing:
         return unknown_choice(missing[1], missing[2], choices_of(missing[1]))
     wrong = re.search(r"Could not override '([^']+)'", text)

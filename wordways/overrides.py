@@ -17,6 +17,8 @@ from wordways import CONF
 from wordways.settings import SettingError
 
 NEAREST = 3  # names that a message offers in place of an unknown one
+LAUNCHER = "hydra/launcher"
+EXTRAS = {"joblib": "jobs", "submitit": "slurm"}  # what installs hydra's launchers whose names begin with these words
 RUNS = 100_000  # of one command; who asks for more has mistyped a range
 LONGEST = 200  # letters of a name; longer ones are none, and no file system takes them
 NEEDED = ("paradigm", "task", "experiment", "backbone", "train", "measure")
@@ -121,6 +123,8 @@ def choices_of(group: str) -> list[str]:
 
 
 def unknown_choice(group: str, value: str, known: Sequence[str]) -> str:
-    """The line that names the nearest choices."""
+    """The line that names the nearest choices, or what has to be installed for this one."""
+    if group == LAUNCHER and (extra := EXTRAS.get(value.partition("_")[0])):
+        return f"{group}={value}: is not installed; in the clone of wordways, pip install -e '.[{extra}]' installs it"
     near = difflib.get_close_matches(value, known, NEAREST, cutoff=0.0)
     return f"{group}={value}: no such choice; the nearest are {', '.join(near)} (all: wordways --help)"

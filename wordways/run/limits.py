@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -48,12 +49,24 @@ def run_apart(work: Callable[[Any], None], given: Any, limits: Limits) -> str:
     else:
         context = multiprocessing.get_context("spawn")
     process = context.Process(target=beside_its_parent, args=(work, given))
-    process.start()
+    with start_method(context.get_start_method()):
+        process.start()
     try:
         return watched(process, limits)
     finally:
         process.kill()
         process.join()
+
+
+@contextmanager
+def start_method(name: str) -> Iterator[None]:
+    """Within this context new processes are told of a way to start others that they know; joblib's they do not know."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(name, force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def watched(process: BaseProcess, limits: Limits) -> str:

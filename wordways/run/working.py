@@ -120,11 +120,13 @@ def held(path: Path, wait: bool, why: str) -> Iterator[IO[bytes] | None]:
 def locked(path: Path) -> IO[bytes] | None:
     """The file, locked and not removed meanwhile by its last owner; None where another process holds it."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b")
-        except FileNotFoundError:  # the folder was removed at this moment
-            continue
+        except (FileNotFoundError, FileExistsError):
+            if path.parent.is_file():
+                raise
+            continue  # the folder was removed at this moment
         if not acquired(file, alone=True):
             file.close()
             return None
