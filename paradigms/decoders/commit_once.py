@@ -160,11 +160,16 @@ class CommitOnce(OrderAndCount):
             raise ValueError(f"refresh={self.refresh}: requires cache; set cache, or refresh to null")
 
     def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        return (one.ids_BL for one in self.passes(model, canvas, noise, self.sampling(canvas, noise)))
+
+    def sampling(self, canvas: Canvas, noise: Noise) -> Choose:
+        """Proposes tokens sampled from the model's distributions."""
+
         def draw(call: int, logits_BWV: Tensor, _: Tensor) -> Tensor:
             rows_B, shape = all_rows(canvas), logits_BWV.shape[1:-1]
             return pick(logits_BWV, self.temperature, lambda: noise.uniform(call, rows_B, shape))
 
-        return (one.ids_BL for one in self.passes(model, canvas, noise, draw))
+        return draw
 
     def passes(self, model: Paradigm, canvas: Canvas, noise: Noise, choose: Choose) -> Iterator["Pass"]:
         """Runs the passes from all masks; `choose` proposes a token per hole, the decoder commits some of them."""
