@@ -16,6 +16,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from paradigms.base import ORDER, Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
 from paradigms.decoders.sampling import at_least, pick
@@ -173,10 +174,11 @@ def in_order(rank_BL: Tensor, copies_from: int | None = None) -> AttentionRule:
     ? x . . . x
     """
     copies = rank_BL.shape[1] if copies_from is None else copies_from
+    row_B11 = torch.arange(len(rank_BL), device=rank_BL.device)[:, None, None]
+    behind_BL = F.pad(rank_BL, (0, 1), value=rank_BL.shape[1] + 1)  # no query sees a column behind the canvas
 
     def seen(query_BQ1: Tensor, key_11L: Tensor) -> Tensor:
-        of_query_BQ1 = rank_BL.gather(1, query_BQ1[:, :, 0].expand(len(rank_BL), -1))[:, :, None]
-        of_key_B1L = rank_BL.gather(1, key_11L[:, 0].expand(len(rank_BL), -1))[:, None]
+        of_query_BQ1, of_key_B1L = (behind_BL[row_B11, at] for at in (query_BQ1, key_11L))
         before_BQL = of_key_B1L < of_query_BQ1 + (query_BQ1 < copies).long()  # ranks of holes differ
         return before_BQL & (key_11L < copies) | (query_BQ1 == key_11L)
 
