@@ -39,7 +39,10 @@ from wordways.settings import SettingError
 GREEDY = "decoding.temperature=0"
 CAUSAL = ("autoregressive", "speculative", "speculative_jacobi")
 OTHERS = ("autoregressive_prefix", "diffusion_k2", "masked_infill", "parallel", "block_diffusion", "draft_and_edit")
-REFUSED = {"ctc": "slots", "ctc_distilled": "slots", "shallow_decoder": "last layers"}
+REFUSED = {
+    "ctc": "slots", "ctc_distilled": "slots", "shallow_decoder": "last layers",
+    **dict.fromkeys(("any_order", "any_order_left_to_right"), "rule `in_order`"),
+}  # fmt: skip
 CPU = torch.device("cpu")
 
 
