@@ -122,11 +122,14 @@ def locked(path: Path) -> IO[bytes] | None:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b")
-        except (FileNotFoundError, FileExistsError):
-            if path.parent.is_file():
+        except FileExistsError:
+            if os.path.lexists(path.parent) and not path.parent.is_dir():
                 raise
-            continue  # the folder was removed at this moment
+            continue  # the folder was there, and was removed before it was looked at
+        try:
+            file = path.open("a+b")
+        except FileNotFoundError:  # the folder was removed at this moment
+            continue
         if not acquired(file, alone=True):
             file.close()
             return None
