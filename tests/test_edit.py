@@ -21,6 +21,7 @@ from tasks.error_injection import ErrorInjection
 from tasks.list_operations import ListOperations
 from wordways.run.detection import detection
 from wordways.run.noise import SeededNoise
+from wordways.run.replay import watch
 from wordways.run.subject import Subject
 from wordways.run.text import build_text
 from wordways.run.trace import trace
@@ -191,7 +192,7 @@ def test_texts_are_drawn_from_the_chain_over_all_strings(kind: str, wrong: float
     observed = torch.tensor([seen[text] for text in law], dtype=torch.float64)
     rare = expected < 8
     bins = [torch.cat((x[~rare], x[rare].sum()[None])).numpy() for x in (observed, expected)]
-    assert stats.chisquare(*bins, sum_check=False).pvalue > 1e-3
+    assert stats.chisquare(bins[0], bins[1], sum_check=False).pvalue > 1e-3
     lengths = [sum(p for text, p in law.items() if len(text) == n) for n in range(3)]
     found = [sum(count for text, count in seen.items() if len(text) == n) / rows for n in range(3)]
     assert found == pytest.approx(lengths, abs=4 * 0.5 / rows**0.5)
@@ -393,6 +394,13 @@ def test_a_trace_follows_tokens_and_not_columns() -> None:
     assert seen.ids_BL[0, 2:].tolist() == [a, b, c, EOS]
     assert seen.filled_BL[0].tolist() == [0, 0, 4, 1, 3, 5]
     assert seen.settled_BL[0].tolist() == [0, 0, 4, 1, 5, 5]
+
+
+def test_a_replay_says_which_tokens_moved() -> None:
+    passes = [([6, NONE, NONE], [-1, -1, -1]), ([5, 6, NONE], [-1, 2, -1]), ([6, EOS, EOS], [3, -1, -1])]
+    wrote, _, moved = watch(Script(passes), suffix_canvas([[3, 1]], 3), noise("a"))
+    assert wrote == [{0: 6}, {0: 5, 1: 6}, {0: 6, 1: EOS, 2: EOS}]
+    assert moved == [{}, {1: 0}, {0: 1}]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -39,7 +39,8 @@ from wordways.settings import SettingError
 GREEDY = "decoding.temperature=0"
 CAUSAL = ("autoregressive", "speculative", "speculative_jacobi")
 OTHERS = ("autoregressive_prefix", "diffusion_k2", "masked_infill", "parallel", "block_diffusion", "draft_and_edit")
-REFUSED = {"ctc": "slots", "ctc_distilled": "slots", "shallow_decoder": "last layers"}
+SLOTS = ("ctc", "ctc_distilled", "edit", "edit_one", "edit_insert")
+REFUSED = {"shallow_decoder": "last layers", **dict.fromkeys(SLOTS, "slots or edits")}
 CPU = torch.device("cpu")
 
 
