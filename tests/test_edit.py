@@ -15,8 +15,9 @@ from scipy import stats
 from torch import Tensor, nn
 
 from paradigms.base import Canvas, Edited, Noise
+from paradigms.decoders.edits import EditAndStop
 from paradigms.decoders.insertions import gap_by_gap, one_by_one
-from paradigms.edit import Drawing, Edit
+from paradigms.edit import Edit
 from tasks.error_injection import ErrorInjection
 from tasks.list_operations import ListOperations
 from wordways.run.detection import detection
@@ -308,7 +309,7 @@ class Planted(nn.Module):
 
 
 def planted(backbone: nn.Module, per_pass: Any = "all", temperature: float = 0.0) -> Edit:
-    return Edit(VOCABULARY, backbone, per_pass, 0.2, Drawing(temperature))  # type: ignore[arg-type]
+    return Edit(VOCABULARY, backbone, per_pass, 0.2, EditAndStop(temperature))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -372,7 +373,7 @@ class Script(Edit):
     """Given passes: what stands in the holes, and where it stood."""
 
     def __init__(self, passes: Sequence[tuple[list[int], list[int]]]):
-        super().__init__(VOCABULARY, tiny("edit").backbone, "all", 0.0, Drawing())
+        super().__init__(VOCABULARY, tiny("edit").backbone, "all", 0.0, EditAndStop())
         self.passes = passes
 
     def edits(self, canvas: Canvas, noise: Noise) -> Iterator[Edited]:
@@ -466,7 +467,7 @@ def test_injected_errors_are_detected_and_corrected_by_who_knows_the_answer(per_
     text = build_text(task, tmp_path)
     apart = (e for e in task.examples("test") if {*e.draft.split()} - {*e.target.split()})
     examples = list(itertools.islice(apart, 40))  # of a word twice in a draft nobody knows which one is wrong
-    paradigm = Edit(text.vocabulary, Copying([]), per_pass, 0.2, Drawing(0.0))  # type: ignore[arg-type]
+    paradigm = Edit(text.vocabulary, Copying([]), per_pass, 0.2, EditAndStop(0.0))  # type: ignore[arg-type]
     subject = Subject(paradigm, text, examples, text.encode(examples), 0, CPU)
     assert detection(subject, 16)["items"] == [1.0] * 40
     canvas = subject.blank(range(40))
@@ -482,9 +483,9 @@ def test_injected_errors_are_detected_and_corrected_by_who_knows_the_answer(per_
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match=r"wrong=1.0: must be at least 0 and below 1"):
-        Edit(VOCABULARY, tiny("edit").backbone, "all", 1.0, Drawing())
+        Edit(VOCABULARY, tiny("edit").backbone, "all", 1.0, EditAndStop())
     with pytest.raises(ValueError, match=r"temperature=-1: must be at least 0"):
-        Drawing(-1)
+        EditAndStop(-1)
     ids = torch.tensor([[2, 2, 5]])
     with pytest.raises(ValueError, match="a token must precede the first hole"):
         next(iter(tiny("edit").decode(Canvas(ids, ids == 2, ids == 0), noise("a"))))
