@@ -128,6 +128,17 @@ class Noise(Protocol):
         ...
 
 
+class Edited(NamedTuple):
+    """The canvas after a forward pass, ids_BL, and where its tokens come from.
+
+    from_BL: the column at which each token stood before the pass, -1 for one that the pass inserted; None where no
+    token ever moves, so that a column is a token's identity.
+    """
+
+    ids_BL: Tensor
+    from_BL: Tensor | None = None
+
+
 class Loss(NamedTuple):
     """The loss of a training batch, or of some of its rows, in nats, to be minimised.
 
@@ -217,6 +228,10 @@ class Paradigm(ABC, nn.Module):
 
         The tensor is read-only and valid until the next step; it always contains all rows in canvas order.
         """
+
+    def edits(self, canvas: Canvas, noise: Noise) -> Iterator[Edited]:
+        """The same passes with the identity of tokens, which a paradigm overrides whose insertions shift others."""
+        return (Edited(ids_BL) for ids_BL in self.decode(canvas, noise))
 
     @abstractmethod
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:

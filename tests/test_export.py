@@ -39,8 +39,9 @@ from wordways.settings import SettingError
 GREEDY = "decoding.temperature=0"
 CAUSAL = ("autoregressive", "speculative", "speculative_jacobi")
 OTHERS = ("autoregressive_prefix", "diffusion_k2", "masked_infill", "parallel", "block_diffusion", "draft_and_edit")
+SLOTS = ("ctc", "ctc_distilled", "edit", "edit_one", "edit_insert")
 REFUSED = {
-    "ctc": "slots", "ctc_distilled": "slots", "shallow_decoder": "last layers",
+    "shallow_decoder": "last layers", **dict.fromkeys(SLOTS, "slots or edits"),
     **dict.fromkeys(("any_order", "any_order_left_to_right"), "rule `in_order`"),
 }  # fmt: skip
 CPU = torch.device("cpu")

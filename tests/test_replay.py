@@ -14,7 +14,7 @@ GREEDY = {"diffusion_revised": "decoding.temperature=0.0"}
 @pytest.mark.parametrize("preset", PRESETS)
 def test_what_was_written_rebuilds_every_canvas(preset: str) -> None:
     paradigm = sampling(preset)
-    wrote, judged = watch(paradigm, CANVAS, noise(SEED))
+    wrote, judged, _ = watch(paradigm, CANVAS, noise(SEED))
     seen = [ids_BL[0].clone() for ids_BL in paradigm.decode(CANVAS, noise(SEED))]
     assert len(wrote) == len(judged) == len(seen)
     held = CANVAS.ids_BL[0].clone()
@@ -29,7 +29,7 @@ def test_what_was_written_rebuilds_every_canvas(preset: str) -> None:
 def test_what_is_written_was_held_for_possible(preset: str) -> None:
     """A law lies on the hole it is for: greedy, the likeliest token is the one that is written."""
     paradigm = tiny(preset, GREEDY.get(preset, "paradigm.decoder.temperature=0.0"))
-    wrote, judged = watch(paradigm, CANVAS, noise(SEED))
+    wrote, judged, _ = watch(paradigm, CANVAS, noise(SEED))
     checked = 0
     for changed, laws in zip(wrote, judged, strict=True):
         for hole, token in changed.items():

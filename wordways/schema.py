@@ -169,8 +169,11 @@ class Sample(TypedDict):
 
 
 class Call(TypedDict):
+    """moved: where the token of a position stood before the pass, if elsewhere."""
+
     wrote: list[tuple[Count, str | None]]
     likeliest: list[tuple[Count, list[tuple[str | None, Number]]]]
+    moved: NotRequired[list[tuple[Count, Count]]]
 
 
 class Replay(TypedDict):
@@ -328,6 +331,8 @@ def check_replay(path: str, replay: Mapping[str, Any], strata: Mapping[str, str]
         for name in ("wrote", "likeliest"):
             far = max((hole for hole, _ in call[name]), default=-1) >= len(replay["start"])
             require(not far, f"{path}.calls[{number}].{name}", f"must be of {len(replay['start'])} positions")
+        far = max((max(pair) for pair in call.get("moved", ())), default=-1) >= len(replay["start"])
+        require(not far, f"{path}.calls[{number}].moved", f"must be of {len(replay['start'])} positions")
 
 
 def validate(adapter: TypeAdapter[Any], value: Any, path: str = "") -> None:

@@ -44,7 +44,9 @@ def readings_of(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> list[Readin
     Raises ValueError for a model whose passes no network of transformers makes, and for a rule that is not described.
     """
     if not paradigm.aligned:
-        raise ValueError("its logits label slots that its decoder merges to a text, which no folder can describe")
+        raise ValueError(
+            "its logits label slots or edits that its decoder turns into a text, which no folder can describe"
+        )
     rules = [paradigm.rule(canvas), *rules_of_decoding(paradigm, canvas, noise)]
     named = {name_of(rule): rule for rule in reversed(rules)}
     names = dict.fromkeys(map(name_of, rules))

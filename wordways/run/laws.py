@@ -11,10 +11,14 @@ from wordways.run.trace import predicted_places
 
 
 class Call(NamedTuple):
-    """One forward pass, by number of the hole: the tokens that it changed, and the distributions (V,) it predicted."""
+    """One forward pass, by number of the hole: the tokens that it changed, and the distributions (V,) it predicted.
+
+    moved: the hole in which a token stood before the pass, where that was another one.
+    """
 
     wrote: dict[int, int]
     laws: dict[int, Tensor]
+    moved: dict[int, int]
 
 
 @torch.inference_mode()
@@ -45,12 +49,18 @@ def watched_calls(
 
     handle = paradigm.backbone.register_forward_hook(watch, with_kwargs=True)
     try:
-        for ids_BL in paradigm.decode(canvas, noise):
+        for ids_BL, from_BL in paradigm.edits(canvas, noise):
+            stood = places if from_BL is None else from_BL[0, places].tolist()
             changed = [hole for hole, place in enumerate(places) if ids_BL[0, place] != before_L[place]]
             before_L = ids_BL[0].clone()
             yield Call(
                 {hole: int(before_L[places[hole]]) for hole in changed},
                 {hole: laws[place] for hole, place in enumerate(places) if place in laws},
+                {
+                    hole: places.index(stood[hole])
+                    for hole, place in enumerate(places)
+                    if stood[hole] not in (place, -1)
+                },
             )
             laws.clear()
     finally:

@@ -16,6 +16,7 @@ WHOLE = 1024  # up to so many passes x holes, all predictions are kept; beyond, 
 DIGITS = 4
 
 Guesses = list[tuple[int, float]]  # (token, probability), the most likely first
+Wrote = list[dict[int, int]]  # for every forward pass, by number of the hole
 
 
 def replays(subject: Subject) -> list[dict[str, Any]]:
@@ -31,13 +32,13 @@ def replays(subject: Subject) -> list[dict[str, Any]]:
     return found
 
 
-def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[list[dict[int, int]], list[dict[int, Guesses]]]:
-    """For every forward pass over a canvas of one row, by number of the hole: the tokens it changed; its guesses."""
+def watch(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> tuple[Wrote, list[dict[int, Guesses]], Wrote]:
+    """For every forward pass over a canvas of one row, by number of the hole: tokens it changed; its guesses; moves."""
     calls = [
-        (call.wrote, {hole: likeliest(law_V) for hole, law_V in call.laws.items()})
+        (call.wrote, {hole: likeliest(law_V) for hole, law_V in call.laws.items()}, call.moved)
         for call in watched_calls(paradigm, canvas, noise)
     ]
-    return [wrote for wrote, _ in calls], [judged for _, judged in calls]
+    return [wrote for wrote, _, _ in calls], [judged for _, judged, _ in calls], [moved for _, _, moved in calls]
 
 
 def likeliest(law_V: Tensor) -> Guesses:
@@ -46,14 +47,17 @@ def likeliest(law_V: Tensor) -> Guesses:
 
 
 def entry(
-    text: Text, item: str, canvas: Canvas, calls: tuple[Sequence[Mapping[int, int]], Sequence[Mapping[int, Guesses]]]
+    text: Text,
+    item: str,
+    canvas: Canvas,
+    calls: tuple[Sequence[Mapping[int, int]], Sequence[Mapping[int, Guesses]], Sequence[Mapping[int, int]]],
 ) -> dict[str, Any]:
-    """One replay as a record keeps it, with token strings for ids and null for a mask."""
+    """One replay as a record keeps it, with token strings for ids and null for a mask; moves only where there are."""
 
     def word(token: int) -> str | None:
         return None if token == text.vocabulary.mask else text.piece(token)
 
-    wrote, judged = calls
+    wrote, judged, moves = calls
     start = canvas.ids_BL[0][canvas.holes_BL[0]].tolist()
     everything = len(start) * len(wrote) <= WHOLE
     return {
@@ -67,7 +71,8 @@ def entry(
                     for hole, guesses in laws.items()
                     if everything or hole in changed
                 ],
+                **({"moved": [[hole, stood] for hole, stood in moved.items()]} if moved else {}),
             }
-            for changed, laws in zip(wrote, judged, strict=True)
+            for changed, laws, moved in zip(wrote, judged, moves, strict=True)
         ],
     }

@@ -28,6 +28,7 @@ class Meter:
 class Trace:
     """filled_BL, settled_BL: the forward pass, from 1, that first filled and last changed a hole; 0 elsewhere.
 
+    Where tokens move, both belong to the token that stands in the hole at the end: moving is no change.
     evaluations: rows summed over forward passes; for a text decoded alone its NFE, where guidance doubles a pass.
     work: for every forward pass, (FLOP, bytes that it must move at least).
     """
@@ -50,9 +51,15 @@ def trace(paradigm: Paradigm, canvas: Canvas, noise: Noise) -> Trace:
     before_BL = canvas.ids_BL.clone()
     filled_BL, settled_BL = torch.zeros_like(before_BL), torch.zeros_like(before_BL)
     with metered(paradigm) as meter:
-        for yields, ids_BL in enumerate(paradigm.decode(canvas, noise), start=1):
+        for yields, (ids_BL, from_BL) in enumerate(paradigm.edits(canvas, noise), start=1):
             if yields != meter.calls:
                 raise RuntimeError(f"decode yielded {yields} times in {meter.calls} forward passes")
+            if from_BL is not None:
+                carried = (x_BL.gather(1, from_BL.clamp(min=0)) for x_BL in (before_BL, filled_BL, settled_BL))
+                new = (-1, 0, 0)  # -1 is no token, so that what is inserted counts as a change
+                before_BL, filled_BL, settled_BL = (
+                    x_BL.masked_fill(from_BL < 0, value) for x_BL, value in zip(carried, new, strict=True)
+                )
             changed_BL = ids_BL != before_BL
             settled_BL[changed_BL] = yields
             filled_BL[changed_BL & (filled_BL == 0)] = yields

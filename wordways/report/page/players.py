@@ -23,7 +23,7 @@ def players(groups: Mapping[str, Sequence[Row]]) -> dict[str, list[dict[str, Any
                     "label": row.label,
                     "paradigm": row.paradigm,
                     "start": film["start"],
-                    "calls": [[call["wrote"], call["likeliest"]] for call in film["calls"]],
+                    "calls": [[call["wrote"], call["likeliest"], *moves(call)] for call in film["calls"]],
                     "ms": durations(record, film),
                 }
                 prompt = {k: asked.get(film["item"], {}).get(k, "")[:LONGEST] for k in ("prompt", "suffix", "target")}
@@ -46,3 +46,8 @@ def durations(record: Record, film: Mapping[str, Any]) -> list[float]:
         return [round(median(of_call) / 1e6, 4) for of_call in zip(*own[0]["repeats_ns"], strict=True)]
     every = [ns for entry in timed for repeat in entry["repeats_ns"] for ns in repeat]
     return [round(median(every) / 1e6, 4) if every else 1.0] * calls
+
+
+def moves(call: Mapping[str, Any]) -> list[Any]:
+    """Where tokens moved in a forward pass, if any did."""
+    return [call["moved"]] if "moved" in call else []

@@ -2,12 +2,15 @@
 
 function canvasAfter(one, call) {
   const words = one.start.slice(), written = words.map(() => 0), revised = new Set();
-  one.calls.slice(0, call).forEach(([wrote], at) => {
+  one.calls.slice(0, call).forEach(([wrote, , moved = []], at) => {
+    const before = written.slice(), came = new Map(moved), left = new Set(came.values());
     for (const [hole, word] of wrote) {
-      if (at === call - 1 && words[hole] !== null && words[hole] !== word) revised.add(hole);
+      const other = words[hole] !== null && words[hole] !== word && !came.has(hole) && !left.has(hole);
+      if (at === call - 1 && other) revised.add(hole);
       words[hole] = word;
       written[hole] = at + 1;
     }
+    for (const [hole, from] of moved) written[hole] = before[from]; // a token that moves is not generated anew
   });
   return { words, written, revised };
 }
