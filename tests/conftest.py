@@ -109,9 +109,14 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
     return paradigm.eval()
 
 
+def searches(preset: str) -> bool:
+    """Whether its decoder has no temperature, because it never draws."""
+    return preset not in WARM and "temperature" not in paradigm_node(f"paradigm={preset}")["decoder"]
+
+
 def sampling(preset: str) -> Paradigm:
-    """The same, drawing from its law at temperature 1, whatever the preset says."""
-    return tiny(preset, WARM.get(preset, "paradigm.decoder.temperature=1.0"))
+    """The same, drawing from its law at temperature 1, whatever the preset says; a search draws nothing."""
+    return tiny(preset) if searches(preset) else tiny(preset, WARM.get(preset, "paradigm.decoder.temperature=1.0"))
 
 
 def suffix_canvas(
