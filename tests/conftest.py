@@ -105,8 +105,12 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
     from wordways.settings import build
 
     node = paradigm_node(f"paradigm={preset}", *QUICK.get(preset, []), *overrides)
-    paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
-    return paradigm.eval()
+    paradigm: Paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in (weight for module in paradigm.own() for weight in module.parameters()):
+            weight.normal_(0, 0.35, generator=generator)
+    return paradigm.to(dtype).eval()
 
 
 def searches(preset: str) -> bool:
