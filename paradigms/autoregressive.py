@@ -6,7 +6,8 @@
 
 This is a causal language model (Radford et al., 2019) or, with `prompt: bidirectional`, a prefix LM (Raffel et al.,
 2020), which is the fair comparison for paradigms that read the prompt in both directions. Keys and values are kept in a
-preallocated cache, and a row that has ended leaves the batch.
+preallocated cache, and a row that has ended leaves the batch. Instead of sampling, the decoder may search: for the most
+probable text (beam search), or for a probable one that does not repeat itself (contrastive search).
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, ban
+from paradigms.decoders.beam import BeamSearch
+from paradigms.decoders.contrastive import ContrastiveSearch
 from paradigms.decoders.rows import Rows
 from paradigms.decoders.sampling import Sampling, choose
 from paradigms.trunk.attention import AttentionRule, causal, prefix
@@ -29,6 +32,23 @@ class Decoder(Sampling):
     """cache: False recomputes the whole text for every token, as a decoder without a key-value cache does."""
 
     cache: bool = True
+
+    def __call__(self, model: Paradigm, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
+        text, rule, never = Rows(canvas, model.vocabulary.eos), model.rule(canvas), model.never()
+        cache = model.backbone.cache(*canvas.ids_BL.shape) if self.cache else None
+        at = range(text.start)
+        for call, column in enumerate(range(text.start, canvas.ids_BL.shape[1])):
+            read_bQ, want_b1 = text.read(at)
+            logits_b1V = model.backbone(
+                read_bQ, rule, pad_BL=text.pad_bL, at_BQ=at, keys=column, want_BW=want_b1, cache=cache
+            )
+            seen_bL = partial(text.ids_BL.__getitem__, (text.rows_b, slice(column)))
+            draw_b = partial(noise.uniform, call, text.rows_b, ())
+            text.write(column, choose(self, ban(logits_b1V[:, 0], never), seen_bL, draw_b))
+            yield text.ids_BL
+            if not text.go_on(cache):
+                return
+            at = range(column if self.cache else 0, column + 1)
 
 
 class Autoregressive(Paradigm):
@@ -42,7 +62,7 @@ class Autoregressive(Paradigm):
         vocabulary: Vocabulary,
         backbone: Backbone,
         prompt: Literal["causal", "bidirectional"],
-        decoder: Decoder,
+        decoder: Decoder | BeamSearch | ContrastiveSearch,
     ):
         super().__init__(vocabulary, backbone)
         self.prompt, self.decoder = prompt, decoder
@@ -55,21 +75,7 @@ class Autoregressive(Paradigm):
         return Loss([(nats_BH.sum(), counted_BH.sum())], counted_BH.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        text, rule, never = Rows(canvas, self.vocabulary.eos), self.rule(canvas), self.never()
-        cache = self.backbone.cache(*canvas.ids_BL.shape) if self.decoder.cache else None
-        at = range(text.start)
-        for call, column in enumerate(range(text.start, canvas.ids_BL.shape[1])):
-            read_bQ, want_b1 = text.read(at)
-            logits_b1V = self.backbone(
-                read_bQ, rule, pad_BL=text.pad_bL, at_BQ=at, keys=column, want_BW=want_b1, cache=cache
-            )
-            seen_bL = partial(text.ids_BL.__getitem__, (text.rows_b, slice(column)))
-            draw_b = partial(noise.uniform, call, text.rows_b, ())
-            text.write(column, choose(self.decoder, ban(logits_b1V[:, 0], never), seen_bL, draw_b))
-            yield text.ids_BL
-            if not text.go_on(cache):
-                return
-            at = range(column if self.decoder.cache else 0, column + 1)
+        return self.decoder(self, canvas, noise)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         nats_B = self.token_nats(canvas, noise)[0].double().sum(1)

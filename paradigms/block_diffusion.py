@@ -39,8 +39,11 @@ from paradigms.diffusion import BOUND_DRAWS
 from paradigms.trunk.attention import AttentionRule, blockwise
 from paradigms.trunk.backbone import Backbone
 
-Choose = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""Maps the number of a forward pass, its rows (b), logits (b, W, V) and their columns (b, W) to tokens (b, W)."""
+Choose = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Maps the number of a forward pass, its rows (b), logits (b, W, V) and their columns (b, W) to two tensors (b, W).
+
+As in `commit_once`: the tokens to commit, and those whose probabilities decide which are committed.
+"""
 
 
 class BlockDiffusion(Paradigm):
@@ -71,9 +74,10 @@ class BlockDiffusion(Paradigm):
         return Loss([(nats_B.sum(), real_BNK.sum())], hidden_BNK.sum())
 
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
-        def draw(call: int, rows_b: Tensor, logits_bWV: Tensor, _: Tensor) -> Tensor:
+        def draw(call: int, rows_b: Tensor, logits_bWV: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
             shape = logits_bWV.shape[1:-1]
-            return pick(logits_bWV, self.decoder.temperature, lambda: noise.uniform(call, rows_b, shape))
+            token_bW = pick(logits_bWV, self.decoder.temperature, lambda: noise.uniform(call, rows_b, shape))
+            return token_bW, token_bW
 
         return (one.ids_BL for one in self.passes(canvas, noise, draw))
 
@@ -103,12 +107,12 @@ class BlockDiffusion(Paradigm):
             )
             logits_bWV = ban(logits_bWV, self.never())
             at_bW, open_bW = at_bQ.gather(1, slot_bW), open_bQ.gather(1, slot_bW)
-            token_bW = choose(call, rows_b, logits_bWV, at_bW)
+            token_bW, judged_bW = choose(call, rows_b, logits_bWV, at_bW)
             score_bW = how.scores(
-                logits_bWV, token_bW, eos, lambda: noise.uniform(call, rows_b, token_bW.shape[1:], ORDER)
+                logits_bWV, judged_bW, eos, lambda: noise.uniform(call, rows_b, token_bW.shape[1:], ORDER)
             )
             part = Part(masks_b, torch.full_like(masks_b, how.steps or 1), step_b)
-            write_bW = how.chosen(logits_bWV, token_bW, score_bW, open_bW, part)
+            write_bW = how.chosen(logits_bWV, judged_bW, score_bW, open_bW, part)
             ids_BL[rows_b[:, None], at_bW] = token_bW.where(write_bW, ids_BL[rows_b[:, None], at_bW])
             open_BL[rows_b[:, None], at_bW] = open_bW & ~write_bW
             if (token_bW == eos).any():
@@ -146,10 +150,11 @@ class BlockDiffusion(Paradigm):
         return given_the_rest(self, canvas)
 
     def exact(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Scores this text along the decoder's own passes."""
+        """Scores this text along the decoder's own passes (DUEL, arXiv 2603.01367)."""
 
-        def truth(call: int, rows_b: Tensor, logits_bWV: Tensor, at_bW: Tensor) -> Tensor:
-            return canvas.ids_BL[rows_b].gather(1, at_bW)
+        def truth(call: int, rows_b: Tensor, logits_bWV: Tensor, at_bW: Tensor) -> tuple[Tensor, Tensor]:
+            token_bW = canvas.ids_BL[rows_b].gather(1, at_bW)
+            return token_bW, self.decoder.judged(logits_bWV, token_bW)
 
         masked = replace(canvas, ids_BL=canvas.ids_BL.masked_fill(canvas.holes_BL, self.vocabulary.mask))
         nats_B = torch.zeros(len(canvas.ids_BL), dtype=torch.float64, device=canvas.ids_BL.device)

@@ -10,7 +10,7 @@ training need not assign tokens to slots, and alignments that place a token diff
 mask id is the blank. A text needs one slot per token and one for each blank between equal neighbours.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from paradigms.base import Canvas, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban
+from paradigms.decoders.prefix_beam import PrefixBeamSearch
 from paradigms.decoders.sampling import at_least, pick
 from paradigms.trunk.attention import AttentionRule, prompt_apart
 from paradigms.trunk.backbone import Backbone
@@ -34,6 +35,12 @@ class Decoder:
     def __post_init__(self) -> None:
         at_least(self, "temperature", 0)
 
+    def __call__(
+        self, logits_BSV: Tensor, real_BS: Tensor, blank: int, fill: int, draw: Callable[[], Tensor]
+    ) -> Tensor:
+        slot_BS = pick(logits_BSV, self.temperature, draw)
+        return collapse(slot_BS.masked_fill(~real_BS, blank), blank, fill)
+
 
 class CTC(Paradigm):
     """p(text) = sum over alignments a of prod_s p(a_s | prompt): slots are independent, tokens are not."""
@@ -42,7 +49,7 @@ class CTC(Paradigm):
     length = "eos"
     aligned = False
 
-    def __init__(self, vocabulary: Vocabulary, backbone: Backbone, upsample: int, decoder: Decoder):
+    def __init__(self, vocabulary: Vocabulary, backbone: Backbone, upsample: int, decoder: Decoder | PrefixBeamSearch):
         super().__init__(vocabulary, backbone)
         if not 1 <= upsample <= MOST_SLOTS:
             raise ValueError(f"upsample={upsample}: must be from 1 to {MOST_SLOTS}")
@@ -78,8 +85,9 @@ class CTC(Paradigm):
         """One forward pass; a text longer than the holes is truncated, a shorter one is filled up with EOS."""
         logits_BSV, real_BS = self.read(canvas)
         rows_B, eos = all_rows(canvas), self.vocabulary.eos
-        slot_BS = pick(logits_BSV, self.decoder.temperature, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:-1]))
-        text_BS = collapse(slot_BS.masked_fill(~real_BS, self.blank), self.blank, eos)
+        text_BS = self.decoder(
+            logits_BSV, real_BS, self.blank, eos, lambda: noise.uniform(0, rows_B, logits_BSV.shape[1:-1])
+        )
         before_BP = canvas.ids_BL[:, : canvas.start()]
         room = canvas.ids_BL.shape[1] - before_BP.shape[1] - text_BS.shape[1]
         written_BL = torch.cat((before_BP, F.pad(text_BS, (0, room), value=eos)), dim=1)

@@ -69,7 +69,7 @@ class Diffusion(Paradigm):
         return self.decoder(self, canvas, noise)
 
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Exact where the order does not depend on sampled tokens; else the bound over all orders, one hole per pass.
+        """Exact where no sampled token decides what is committed; else the bound over all orders, one hole per pass.
 
         A bound is accompanied by the exact likelihood of random order where the holes are few enough to sum over all
         orders.
@@ -92,14 +92,22 @@ class Diffusion(Paradigm):
         return replace(law, exact_B=exact_B) if quotas_of is not None else law
 
     def exact(self, how: CommitOnce, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Scores this text along the decoder's own passes; a bound if it holds EOS, which any tokens may follow."""
+        """Scores this text along the decoder's own passes; a bound if it holds EOS, which any tokens may follow.
+
+        p(text) is the product of p(x_i | tokens of earlier passes) over all positions, because a rule that sees no
+        sampled token gives a text one sequence of passes only (DUEL, arXiv 2603.01367).
+        """
         at_BH, real_BH = canvas.hole_positions()
         truth_BH = canvas.ids_BL.gather(1, at_BH)
         masked = Canvas(
             canvas.ids_BL.masked_fill(canvas.holes_BL, self.vocabulary.mask), canvas.holes_BL, canvas.pad_BL
         )
         nats_B = torch.zeros(len(at_BH), dtype=torch.float64, device=at_BH.device)
-        for one in how.passes(self, masked, noise, lambda call, logits_BWV, slot_BW: truth_BH.gather(1, slot_BW)):
+
+        def truth(call: int, logits_BWV: Tensor, slot_BW: Tensor) -> tuple[Tensor, Tensor]:
+            return truth_BH.gather(1, slot_BW), how.judged(logits_BWV, truth_BH.gather(1, slot_BW))
+
+        for one in how.passes(self, masked, noise, truth):
             nats_B += self.nats(one.logits_BWV, truth_BH.gather(1, one.slot_BW), one.write_BW).double().sum(1)
         ends = bool(((truth_BH == self.vocabulary.eos) & real_BH).any())
         return Likelihood("bound" if ends else "exact", -nats_B, torch.zeros_like(nats_B))

@@ -105,13 +105,22 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
     from wordways.settings import build
 
     node = paradigm_node(f"paradigm={preset}", *QUICK.get(preset, []), *overrides)
-    paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
-    return paradigm.eval()
+    paradigm: Paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in (weight for module in paradigm.own() for weight in module.parameters()):
+            weight.normal_(0, 0.35, generator=generator)
+    return paradigm.to(dtype).eval()
+
+
+def searches(preset: str) -> bool:
+    """Whether its decoder has no temperature, because it never draws."""
+    return preset not in WARM and "temperature" not in paradigm_node(f"paradigm={preset}")["decoder"]
 
 
 def sampling(preset: str) -> Paradigm:
-    """The same, drawing from its law at temperature 1, whatever the preset says."""
-    return tiny(preset, WARM.get(preset, "paradigm.decoder.temperature=1.0"))
+    """The same, drawing from its law at temperature 1, whatever the preset says; a search draws nothing."""
+    return tiny(preset) if searches(preset) else tiny(preset, WARM.get(preset, "paradigm.decoder.temperature=1.0"))
 
 
 def suffix_canvas(

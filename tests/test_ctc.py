@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from paradigms.base import Canvas
-from paradigms.ctc import CTC, collapse
+from paradigms.ctc import CTC, Decoder, collapse
+from paradigms.decoders.prefix_beam import PrefixBeamSearch
 from wordways.report.derive import quotas
 from wordways.report.oracles import oracle_lines
 from wordways.run.execute import run_cell
@@ -199,6 +200,81 @@ def test_a_planted_alignment_is_read_off(temperature: float, slots: list[int], h
     paradigm.backbone = Planted(slots)  # pyright: ignore[reportAttributeAccessIssue]
     ids_BL = decoded(paradigm, suffix_canvas([[3, 4, 1]], holes), ["a"])
     assert ids_BL[0].tolist() == [3, 4, 1, *expected]
+
+
+def alignments(log_p_SV: Tensor) -> dict[Text, float]:
+    """The probabilities of all texts, by summing over all alignments, one by one."""
+    law: defaultdict[Text, float] = defaultdict(float)
+    for slots in itertools.product(range(log_p_SV.shape[1]), repeat=len(log_p_SV)):
+        law[collapsed(slots)] += math.exp(sum(float(log_p_SV[s, token]) for s, token in enumerate(slots)))
+    return law
+
+
+def told(ids_BS: Tensor) -> list[Text]:
+    return [tuple(token for token in row if token != EOS) for row in ids_BS.tolist()]
+
+
+def test_wide_beams_find_the_most_probable_of_all_texts() -> None:
+    """Three words, up to four slots; a path's mode is another text in some of them."""
+    generator, greedy_is_wrong = torch.Generator().manual_seed(0), 0
+    logits_BSV = 1.5 * torch.randn(40, 4, 6, generator=generator, dtype=torch.float64)
+    logits_BSV[:, :, [VOCABULARY.pad, EOS]] = -torch.inf
+    logits_BSV[:, :, BLANK] += 0.5
+    slots_B = torch.arange(40) % 4 + 1
+    real_BS = torch.arange(4) < slots_B[:, None]
+    found = told(PrefixBeamSearch(200)(logits_BSV, real_BS, BLANK, EOS, lambda: logits_BSV))
+    paths = told(Decoder(0.0)(logits_BSV, real_BS, BLANK, EOS, lambda: logits_BSV))
+    for row, log_p_SV in enumerate(logits_BSV.log_softmax(-1)):
+        law = alignments(log_p_SV[: int(slots_B[row])])
+        assert found[row] == max(law, key=lambda text: law[text])
+        greedy_is_wrong += paths[row] != found[row]
+    assert greedy_is_wrong > 5
+
+
+def paper(log_p_SV: Tensor, beams: int) -> Text:
+    """Hannun et al. (2014), algorithm 1 without a language model: dictionaries, slot by slot."""
+    ends_in: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # in a blank, in a token
+    for p_V in log_p_SV.exp().tolist():
+        new: defaultdict[Text, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for text, (p_blank, p_token) in ends_in.items():
+            new[text][0] += p_V[BLANK] * (p_blank + p_token)
+            for token, p in enumerate(p_V):
+                if token == BLANK or p == 0:
+                    continue
+                if text and token == text[-1]:
+                    new[text][1] += p * p_token
+                    new[(*text, token)][1] += p * p_blank
+                else:
+                    new[(*text, token)][1] += p * (p_blank + p_token)
+        best = sorted(new, key=lambda text: -sum(new[text]))[:beams]
+        ends_in = {text: (new[text][0], new[text][1]) for text in best}
+    return max(ends_in, key=lambda text: sum(ends_in[text]))
+
+
+@pytest.mark.parametrize("beams", [1, 2, 3, 8])
+def test_narrow_beams_are_those_of_the_paper(beams: int) -> None:
+    generator = torch.Generator().manual_seed(beams)
+    logits_BSV = torch.randn(60, 9, 8, generator=generator, dtype=torch.float64)
+    logits_BSV[:, :, [VOCABULARY.pad, EOS]] = -torch.inf
+    logits_BSV[:, :, BLANK] += 1
+    found = told(PrefixBeamSearch(beams)(logits_BSV, torch.ones(60, 9).bool(), BLANK, EOS, lambda: logits_BSV))
+    assert found == [paper(log_p_SV, beams) for log_p_SV in logits_BSV.log_softmax(-1)]
+    assert any(5 in text for text in found)
+
+
+def test_a_text_of_three_paths_beats_the_best_path() -> None:
+    """The drawing of the module: the best path is two blanks, 0.36, but "5" has 0.64."""
+    logits_BSV = torch.full((1, 2, 12), -torch.inf, dtype=torch.float64)
+    logits_BSV[:, :, 5], logits_BSV[:, :, BLANK] = math.log(0.4), math.log(0.6)
+    both = torch.ones(1, 2).bool()
+    assert told(Decoder(0.0)(logits_BSV, both, BLANK, EOS, lambda: logits_BSV)) == [()]
+    assert told(PrefixBeamSearch(2)(logits_BSV, both, BLANK, EOS, lambda: logits_BSV)) == [(5,)]
+
+
+def test_beams_out_of_range_are_named() -> None:
+    for beams in (0, 257):
+        with pytest.raises(ValueError, match=f"beams={beams}: must be from 1 to 256"):
+            PrefixBeamSearch(beams)
 
 
 def test_slots_that_are_not_a_rows_own_say_nothing() -> None:

@@ -2,19 +2,22 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from conftest import CPU, VOCABULARY, noise, suffix_canvas, tiny
 from torch import Tensor
 
-from paradigms.base import Canvas
+from paradigms.base import Canvas, Paradigm
 from paradigms.decoders.orders import FEW_HOLES
 from paradigms.diffusion import Diffusion
 from paradigms.masked_infill import MaskedInfill
 from paradigms.parallel import Parallel
+from paradigms.trunk.attention import everywhere
 from wordways.run.noise import SeededNoise
 
+Text = tuple[int, ...]
 TRUTH = [5, 9, 4, 7, 3, 8, 6, 11, 10, 5]
 
 
@@ -112,6 +115,76 @@ def test_an_order_that_no_draw_decides_has_an_exact_law(order: str, per_pass: in
     law = paradigm.log_likelihood(canvas, rows(len(texts)))
     assert law.kind == "exact"
     assert float(law.nats_B.exp().sum()) == pytest.approx(1, rel=1e-9)
+
+
+RULES = {  # settings of a rule, and how many of the open holes it commits: ranked ones with their probabilities
+    "confidence one by one": (("order=confidence",), lambda ranked, done: 1),
+    "confidence two per pass": (("order=confidence", "per_pass=2"), lambda ranked, done: 2),
+    "steps": (("order=confidence", "steps=2"), lambda ranked, done: (2, 1)[done]),
+    "cosine": (("order=confidence", "steps=3", "schedule=cosine"), lambda ranked, done: 1),
+    "threshold": (
+        ("order=confidence", "threshold=0.2"),
+        lambda ranked, done: max(1, sum(p >= 0.2 for p in ranked)),
+    ),
+    "factor": (
+        ("order=confidence", "factor=1.5"),
+        lambda ranked, done: next((r for r, p in enumerate(ranked) if r and p < 1 - 1.5 / (r + 2)), len(ranked)),
+    ),
+}
+
+
+def law_along_its_passes(paradigm: Paradigm, holes: int, count: Callable[[list[float], int], int]) -> dict[Text, float]:
+    """DUEL: the tree of all texts; a rule that sees only the most probable tokens opens each node's next positions."""
+    law: dict[Text, float] = {}
+
+    def grow(known: dict[int, int], p: float, done: int) -> None:
+        if len(known) == holes:
+            law[tuple(known[i] for i in range(holes))] = p
+            return
+        ids = torch.tensor([[3, 6, 1, *(known.get(i, VOCABULARY.mask) for i in range(holes))]])
+        logits = paradigm.backbone(ids, everywhere, pad_BL=torch.zeros_like(ids).bool())[0, 3:]
+        logits[:, [0, 1, 2]] = -torch.inf
+        chance_HV = logits.softmax(-1)
+        ranked = sorted((i for i in range(holes) if i not in known), key=lambda i: -float(chance_HV[i].max()))
+        now = ranked[: count([float(chance_HV[i].max()) for i in ranked], done)]
+        for words in itertools.product(range(3, 12), repeat=len(now)):
+            said = dict(zip(now, words, strict=True))
+            grow(known | said, p * math.prod(float(chance_HV[i, word]) for i, word in said.items()), done + 1)
+
+    grow({}, 1.0, 0)
+    return law
+
+
+@pytest.mark.parametrize("preset", ["diffusion", "block_diffusion"])
+@pytest.mark.parametrize("rule", RULES)
+@torch.inference_mode()
+def test_a_greedy_rule_gives_every_text_one_path_and_an_exact_law(rule: str, preset: str) -> None:
+    """Text by text that of the tree, and over all texts 1; the bound over all orders is another number."""
+    settings, count = RULES[rule]
+    greedy = (*settings, "temperature=0.0", *(["length=fixed"] if preset == "diffusion" else []))
+    paradigm = tiny(preset, *(f"paradigm.decoder.{setting}" for setting in greedy), seed=4)
+    if preset == "block_diffusion":
+        paradigm.backbone.register_forward_hook(forbid_the_end)
+    texts = list(itertools.product(range(3, 12), repeat=3))
+    canvas = suffix_canvas([[3, 6, 1]] * len(texts), 3, truth=lambda row, i: texts[row][i])
+    law = paradigm.log_likelihood(canvas, rows(len(texts)))
+    assert law.kind == "exact"
+    assert float(law.nats_B.exp().sum()) == pytest.approx(1, rel=1e-9)
+    if preset == "diffusion":
+        expected = law_along_its_passes(paradigm, 3, count)
+        assert law.nats_B.exp().tolist() == pytest.approx([expected[text] for text in texts], rel=1e-9)
+
+
+def forbid_the_end(_: object, __: object, logits: Tensor) -> Tensor:
+    return logits.index_fill(-1, torch.tensor([VOCABULARY.eos]), -torch.inf)
+
+
+@pytest.mark.parametrize("setting", ["order=confidence", "threshold=0.5", "factor=1.0", "ends_last=true"])
+@torch.inference_mode()
+def test_a_rule_that_looks_at_sampled_tokens_has_a_bound(setting: str) -> None:
+    order = () if "order" in setting else ("paradigm.decoder.order=margin",)
+    paradigm = tiny("diffusion", f"paradigm.decoder.{setting}", *order, "paradigm.decoder.temperature=0.5")
+    assert paradigm.log_likelihood(copies(1), noise("a")).kind == "bound"
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import PRESETS, VOCABULARY, noise, sampling, suffix_canvas, tiny
+from conftest import PRESETS, VOCABULARY, noise, sampling, searches, suffix_canvas, tiny
 
 from wordways.run.replay import LIKELIEST, watch
 
@@ -28,6 +28,8 @@ def test_what_was_written_rebuilds_every_canvas(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_what_is_written_was_held_for_possible(preset: str) -> None:
     """A law lies on the hole it is for: greedy, the likeliest token is the one that is written."""
+    if searches(preset):
+        pytest.skip("it need not take the likeliest token")
     paradigm = tiny(preset, GREEDY.get(preset, "paradigm.decoder.temperature=0.0"))
     wrote, judged, _ = watch(paradigm, CANVAS, noise(SEED))
     checked = 0

@@ -127,10 +127,11 @@ def construct(cls: Any, node: Mapping[str, Any], path: str, /, **given: Any) -> 
 def check(value: Any, hint: Any, path: str) -> Any:
     """The value, checked against `hint`, with nested nodes built. Raises SettingError where it does not fit."""
     if isinstance(value, Mapping):
+        kinds = kinds_of(hint)
         if "_target_" in value:
-            value = construct(class_of(value, path, *kinds_of(hint)), value, path)
-        elif is_dataclass(hint):
-            return construct(hint, value, path)
+            value = construct(class_of(value, path, *kinds), value, path)
+        elif kinds and is_dataclass(kinds[0]):  # of several classes, the first is the one that need not be named
+            return construct(kinds[0], value, path)
     if isinstance(value, str) and not encodable(value):
         raise SettingError(f"{path}={value}: must be text without NUL and lone surrogates")
     if isinstance(value, int) and abs(value) >= INTEGERS:

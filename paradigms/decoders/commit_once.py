@@ -35,8 +35,11 @@ from paradigms.decoders.policy import (
 from paradigms.decoders.sampling import at_least, pick
 
 COUNTS = ("steps", "per_pass", "threshold", "factor", "entropy_bound")
-Choose = Callable[[int, Tensor, Tensor], Tensor]
-"""Maps the number of a forward pass, its logits (B, W, V) and the holes they are for (B, W) to tokens (B, W)."""
+Choose = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Maps the number of a forward pass, its logits (B, W, V) and the holes they are for (B, W) to two tensors (B, W).
+
+They are the tokens to commit and those whose probabilities decide which are committed: the same ones in decoding.
+"""
 
 
 class Part(NamedTuple):
@@ -123,8 +126,18 @@ class OrderAndCount:
         return found
 
     def never_looks_at_draws(self) -> bool:
-        """Whether the committed holes depend on predictive distributions alone, not on the tokens sampled from them."""
-        return self.order in DETERMINISTIC and not self.ends_last and self.threshold is None and self.factor is None
+        """Whether the committed holes depend on predictive distributions alone, not on the tokens sampled from them.
+
+        Such a rule gives every text one sequence of passes, along which its probability is exact (DUEL, arXiv
+        2603.01367). At temperature 0 these are all rules that are not random: confidence, thresholds, factors and the
+        end look at each position's most probable token (`judged`).
+        """
+        alone = not self.ends_last and self.threshold is None and self.factor is None
+        return self.order != "random" if self.temperature == 0 else self.order in DETERMINISTIC and alone
+
+    def judged(self, logits_BWV: Tensor, token_BW: Tensor) -> Tensor:
+        """The tokens (B, W) that this rule looks at where the text is given: the most probable at temperature 0."""
+        return logits_BWV.argmax(-1) if self.temperature == 0 else token_BW
 
     def ranks_at_random(self) -> bool:
         """Whether all sets of open holes of one size are equally likely to be committed."""
@@ -165,9 +178,10 @@ class CommitOnce(OrderAndCount):
     def sampling(self, canvas: Canvas, noise: Noise) -> Choose:
         """Proposes tokens sampled from the model's distributions."""
 
-        def draw(call: int, logits_BWV: Tensor, _: Tensor) -> Tensor:
+        def draw(call: int, logits_BWV: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
             rows_B, shape = all_rows(canvas), logits_BWV.shape[1:-1]
-            return pick(logits_BWV, self.temperature, lambda: noise.uniform(call, rows_B, shape))
+            token_BW = pick(logits_BWV, self.temperature, lambda: noise.uniform(call, rows_B, shape))
+            return token_BW, token_BW
 
         return draw
 
@@ -199,15 +213,15 @@ class CommitOnce(OrderAndCount):
                 block_BQ = at_BH[:, int(now_B[0]) * size : int(now_B[0] + 1) * size]
                 logits_BWV = kept.read(ids_BL, rule, block_BQ, at_BW, int(step_B[0]))
             logits_BWV = ban(logits_BWV, never)
-            token_BW = choose(call, logits_BWV, slot_BW)
+            token_BW, judged_BW = choose(call, logits_BWV, slot_BW)
             score_BW = self.scores(
                 logits_BWV,
-                token_BW,
+                judged_BW,
                 model.vocabulary.eos,
                 lambda: noise.uniform(call, rows_B, token_BW.shape[1:], ORDER),
             )
             part = Part(masks_B, self.shared_out(blocks_B, now_B), step_B)
-            write_BW = self.chosen(logits_BWV, token_BW, score_BW, open_BW, part)
+            write_BW = self.chosen(logits_BWV, judged_BW, score_BW, open_BW, part)
             ids_BL = ids_BL.scatter(1, at_BW, token_BW.where(write_BW, ids_BL.gather(1, at_BW)))
             open_BH = open_BH.scatter(1, slot_BW, open_BH.gather(1, slot_BW) & ~write_BW)
             yield Pass(ids_BL, logits_BWV, slot_BW, write_BW)

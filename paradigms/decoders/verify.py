@@ -52,8 +52,16 @@ class Writing:
     call: number of the latest pass, from 0; it is the same for a row alone as in a batch.
     """
 
-    def __init__(self, model: Paradigm, canvas: Canvas, noise: Noise, temperature: float, window: int):
-        """window: length of the longest draft, in tokens."""
+    def __init__(
+        self,
+        model: Paradigm,
+        canvas: Canvas,
+        noise: Noise,
+        temperature: float,
+        window: int,
+        states: list[Tensor] | None = None,
+    ):
+        """window: length of the longest draft, in tokens.  states: as in `Backbone.forward`."""
         self.model, self.canvas, self.noise, self.temperature, self.window = model, canvas, noise, temperature, window
         rows, columns = canvas.ids_BL.shape
         self.roomy_BL = F.pad(canvas.ids_BL, (0, window + 1))  # a draft may extend beyond the last hole
@@ -64,6 +72,7 @@ class Writing:
         self.expected_BL = self.ids_BL[:, canvas.start() - 1, None].repeat(1, columns + window + 1)
         self.cache = model.backbone.cache(rows, columns + window + 1)
         self.unread, self.call = canvas.start(), -1
+        self.asked = {} if states is None else {"states": states}
 
     def places(self, first: int, past: int) -> tuple[Tensor, Tensor]:
         """An index into (B, L): the remaining rows' columns from cursor + first up to cursor + past, exclusive."""
@@ -89,6 +98,7 @@ class Writing:
             at_BQ=at_bQ,
             want_BW=want_N.expand(len(guess_bK), -1),
             cache=self.cache,
+            **self.asked,
         )
         self.unread, self.call = 1, self.call + 1
         return ban(logits_bNV, self.model.never())

@@ -21,6 +21,9 @@ class PlacedCache(TransformersCache):
     def keep(self, rows_b: Tensor) -> None:
         self.kept.keep(rows_b)
 
+    def spread(self, times: int) -> None:
+        self.kept.spread(times)
+
     def update(  # type: ignore[override]
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: object, **__: object
     ) -> tuple[Tensor, Tensor]:

@@ -43,6 +43,7 @@ class Network(nn.Module):
         self.kinds = getattr(settings, "layer_types", None) or ()
         self.sight: Sight | None = None
         self.wanted: tuple[Tensor, ...] | None = None
+        self.states: list[Tensor] | None = None
 
     @property
     def checkpoints_activations(self) -> bool:
@@ -77,6 +78,7 @@ class Network(nn.Module):
         need_BW: Tensor | None = None,
         cache: Any = None,
         late: Late | None = None,
+        states: list[Tensor] | None = None,
     ) -> Tensor:
         """As `Backbone.forward`. Raises ValueError for a pass that the network cannot make."""
         if late is not None:
@@ -96,6 +98,7 @@ class Network(nn.Module):
             cache.place(at_BQ, keys)
             seen = {"cache": cache, "use_cache": True}
         self.wanted = None if want_BW is None else (want_BW,) if need_BW is None else (want_BW, need_BW)
+        self.states = states
         logits = self.network(
             input_ids=ids_BQ,
             attention_mask=self.masks(at_BQ, keys, columns_BQ),
@@ -120,6 +123,8 @@ class Network(nn.Module):
 
     def only_wanted(self, _: object, __: object, output: Any) -> Any:
         """Keeps the hidden states whose logits are wanted, so that the head computes no others."""
+        if self.states is not None:
+            self.states.append(output.last_hidden_state)
         if self.wanted is None:
             return output
         hidden_BQD, (want_BW, *need) = output.last_hidden_state, self.wanted

@@ -193,6 +193,7 @@ class Backbone(nn.Module):
         need_BW: Tensor | None = None,
         cache: Cache | None = None,
         late: Late | None = None,
+        states: list[Tensor] | None = None,
     ) -> Tensor:
         """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted; those of padding mean nothing.
 
@@ -203,6 +204,7 @@ class Backbone(nn.Module):
         the N needed are then computed, row by row, and returned as (N, V).
         cache: keys and values of earlier passes; those of this pass are written into it.
         late: which queries pass only the last layers, by default none; a cache then needs no other layers.
+        states: a list to which the hidden states below the head are appended, (B, Q, D); 0 at padding not computed.
         Masks are kept for the next pass, which uses them if it gets the same objects `rule` and `pad_BL`.
         """
         B, Q = ids_BQ.shape
@@ -223,6 +225,9 @@ class Backbone(nn.Module):
             kept = None if cache is None else partial(cache.exchange, number - len(layers), at_BQ, keys)
             attend = partial(attention, shape=shape, turn=turn, mask=mask, real_M=real_M, kept=kept)
             x_MD = self.through(layers[number], x_MD, kernels[number], attend)
+        if states is not None:
+            state_MD, all_MD = self.norm(x_MD), x_MD.new_zeros(B * Q, x_MD.shape[1])
+            states.append((state_MD if real_M is None else all_MD.index_copy(0, real_M, state_MD)).view(B, Q, -1))
         if want_BW is not None or real_M is not None:
             place_BW = places(want_BW, real_M, B, Q)
             x_MD = x_MD[place_BW.flatten() if need_BW is None else place_BW[need_BW]]

@@ -28,3 +28,8 @@ class Cache:
         moved_m = rows_b != place_b
         self.layers[:, :, place_b[moved_m]] = self.layers[:, :, rows_b[moved_m]]
         self.layers, self.row_B1 = self.layers[:, :, : len(rows_b)], self.row_B1[: len(rows_b)]
+
+    def spread(self, times: int) -> None:
+        """Repeats every row, so that its continuations can differ: row r becomes rows r x times and following."""
+        self.layers = self.layers.repeat_interleave(times, dim=2)
+        self.row_B1 = torch.arange(self.layers.shape[2], device=self.layers.device)[:, None]

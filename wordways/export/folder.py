@@ -60,8 +60,11 @@ def generation_of(
     }
     if readings[0].rule != "causal":
         return plain
-    if not decoder.get("temperature", 1.0):
-        sampling: dict[str, Any] = {"do_sample": False}
+    if "beams" in decoder:
+        beams = {"num_beams": decoder["beams"], "length_penalty": decoder["length_penalty"]}
+        sampling: dict[str, Any] = {"do_sample": False, "early_stopping": "never"} | beams
+    elif not decoder.get("temperature", 1.0):
+        sampling = {"do_sample": False}
         penalty = decoder.get("repetition_penalty", 1.0)
         sampling |= {"repetition_penalty": penalty} if penalty != 1 else {}
     else:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from wordways.report import likelihoods
 from wordways.report.columns import beside_theory
+from wordways.report.derive import decoder_of
 from wordways.report.oracles import lines_of
 from wordways.report.rows import Row
 from wordways.report.table import Table
@@ -18,7 +19,9 @@ def table(rows: Sequence[Row]) -> Table:
     frame = []
     for row in rows:
         law, theory = row.first().likelihood, {(x["measure"], x["operation"]): x for x in lines_of(row.first())}
-        kinds = {"nats_per_token": (law["kind"] if law else "–", likelihoods.nats_per_token)}
+        sort = law["kind"] if law else "–"
+        own_order = sort == "exact" and decoder_of(row.first()).get("order") is not None
+        kinds = {"nats_per_token": ("exact, along its passes" if own_order else sort, likelihoods.nats_per_token)}
         if law and law.get("exact"):
             kinds["exact_nats_per_token"] = ("exact, over all orders", likelihoods.exact_nats_per_token)
         for name, (sort, value) in kinds.items():
@@ -34,8 +37,9 @@ def table(rows: Sequence[Row]) -> Table:
         "not comparable."
     )
     details = (
-        "exact: the distribution that is sampled from; bound: an upper bound on the nats of one masked position per "
-        "pass; pseudo: a product of conditionals that need not be a distribution over texts."
+        "exact: the distribution that is sampled from; along its passes: by a rule that sees no sampled token; bound: "
+        "an upper bound on the nats of one masked position per pass; pseudo: a product of conditionals that need not "
+        "be a distribution over texts."
     )
     task = rows[0]
     return Table(f"likelihood_{task.task}", f"Likelihood: {task.title}", note, pd.DataFrame(frame), "", details)
