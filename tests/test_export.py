@@ -39,7 +39,7 @@ from wordways.settings import SettingError
 GREEDY = "decoding.temperature=0"
 CAUSAL = ("autoregressive", "speculative", "speculative_jacobi")
 OTHERS = ("autoregressive_prefix", "diffusion_k2", "masked_infill", "parallel", "block_diffusion", "draft_and_edit")
-SLOTS = ("ctc", "ctc_distilled", "edit", "edit_one", "edit_insert")
+SLOTS = ("ctc", "ctc_beam", "ctc_distilled", "edit", "edit_one", "edit_insert")
 REFUSED = {
     "shallow_decoder": "last layers", **dict.fromkeys(SLOTS, "slots or edits"),
     **dict.fromkeys(("any_order", "any_order_left_to_right"), "rule `in_order`"),
