@@ -42,7 +42,7 @@ class Edit(Paradigm):
     """Every position has odds o of each edit against none; a pass samples from p(edit) = o / (1 + sum of o).
 
     per_pass: all: the sum is over a position's edits, and all positions act at once.  one: it is over all positions',
-    so that a pass makes one edit and its insertions are not independent.
+    so that a pass makes one edit; an ideal model then samples from the data, lengths included.
     wrong: in half of the training examples, the probability that a wrong token follows a position; 0: no deletions.
     In dimension suffixes T runs over the text so far, W = 1 + T over it and the token before it, G over what is
     sampled at once: W, or 1 with one edit per pass.

@@ -351,6 +351,40 @@ def test_a_text_that_wants_more_room_stops_where_it_ends() -> None:
     assert ids_BL[0, 2:].tolist() == [3, 4, 5, 6, 8], "the middle, both halves, then the leftmost of four"
 
 
+LAW: dict[Text, float] = {(): 0.1, (3,): 0.2, (3, 4): 0.25, (4, 3): 0.1, (3, 3, 4): 0.2, (4, 3, 3, 4): 0.15}
+
+
+class Ideal(Planted):
+    """Knows which edits lead from a text to one of the law, if all its parts of a size are equally likely."""
+
+    def forward(self, ids_BQ: Tensor, rule: Any, *, pad_BL: Tensor, want_BW: Tensor) -> Tensor:
+        logits_BWV = torch.zeros(*want_BW.shape, VOCABULARY.size, dtype=torch.float64)
+        for row, (ids, pad) in enumerate(zip(ids_BQ.tolist(), pad_BL.tolist(), strict=True)):
+            now = tuple(token for token, hidden in zip(ids, pad, strict=True) if not hidden)[self.start :]
+            for text, p in LAW.items():
+                for kept in itertools.combinations(range(len(text)), len(now)):
+                    missing = [i for i in range(len(text)) if i not in kept]
+                    if tuple(text[i] for i in kept) != now:
+                        continue
+                    share = p / math.comb(len(text), len(now)) / max(1, len(missing))
+                    for i in missing:
+                        logits_BWV[row, sum(k < i for k in kept), text[i]] += share
+                    logits_BWV[row, :, NONE] += share * (not missing)
+        return logits_BWV.clamp(min=1e-40).log()
+
+
+def test_one_edit_a_pass_lets_an_ideal_model_draw_from_the_data() -> None:
+    """Texts, and with them their lengths, have the probabilities of the data, whatever the order of insertion."""
+    paradigm = Edit(VOCABULARY, Ideal([]), "one", 0.0, EditAndStop())  # type: ignore[arg-type]
+    found = paradigm.log_likelihood(canvas_of(list(LAW), 5), names(len(LAW)))
+    assert found.kind == "exact"
+    assert found.nats_B.exp().tolist() == pytest.approx(list(LAW.values()), rel=1e-6)
+    rows = 3000
+    seen = Counter(decoded(paradigm, suffix_canvas([PROMPT] * rows, 5)))
+    assert seen.keys() == LAW.keys()
+    assert stats.chisquare([seen[text] for text in LAW], [p * rows for p in LAW.values()]).pvalue > 1e-3
+
+
 class Restless(Planted):
     """Inserts a token into the empty text, and deletes it."""
 
