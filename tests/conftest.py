@@ -42,7 +42,10 @@ VOCABULARY = Vocabulary(size=12, mask=2, eos=1, pad=0)
 PRESETS = sorted(path.stem for path in (CONF / "paradigm").glob("*.yaml"))
 FEW_UPDATES = ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]
 QUICK = {"masked_infill_gibbs": FEW_UPDATES, "diffusion_gibbs": FEW_UPDATES}
-WARM = {"diffusion_revised": "decoding.temperature=1.0"}  # two decoders, each with a temperature
+WARM = {
+    "diffusion_revised": "decoding.temperature=1.0",  # two decoders, each with a temperature
+    "uniform_diffusion_accept": "paradigm.decoder.steps=1",  # its answers are most probable tokens, soon all the same
+}
 BACKBONES = sorted({path.stem for path in (CONF / "backbone").glob("*.yaml")} - {"pretrained"})  # that we train
 
 
@@ -106,7 +109,11 @@ def tiny(preset: str, *overrides: str, seed: int = 0, dtype: torch.dtype = torch
 
     node = paradigm_node(f"paradigm={preset}", *QUICK.get(preset, []), *overrides)
     paradigm = build(node, "paradigm", vocabulary=VOCABULARY, backbone=tiny_backbone(seed, dtype=dtype))
-    return paradigm.eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in (weight for module in paradigm.own() for weight in module.parameters()):
+            weight.normal_(0.0, 0.35, generator=generator)
+    return paradigm.to(dtype).eval()
 
 
 def sampling(preset: str) -> Paradigm:
