@@ -138,7 +138,7 @@ class UniformDiffusion(Paradigm):
     def first_guess(
         self, canvas: Canvas, at_BH: Tensor, noisy_BH: Tensor, level_B: Tensor, noise: Noise
     ) -> Tensor | None:
-        """Logits of a pass without gradient, for the half of the rows that read them; minus infinity marks the others."""
+        """Logits of a pass without gradient for the half of the rows that read them, minus infinity for the others."""
         if self.of_guess is None:
             return None
         with torch.no_grad():
