@@ -3,10 +3,12 @@
 import itertools
 import math
 from collections import deque
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import VOCABULARY, noise, suffix_canvas, tiny, tiny_backbone
+from conftest import SMALL as FEW
+from conftest import VOCABULARY, cell, noise, suffix_canvas, tiny, tiny_backbone
 from scipy import stats
 from torch import Tensor
 
@@ -17,6 +19,8 @@ from paradigms.decoders.uniform_noise import noised, posterior, tokens_of
 from paradigms.trunk.attention import everywhere
 from paradigms.trunk.backbone import Backbone
 from paradigms.uniform_diffusion import UniformDiffusion
+from wordways.report.oracles import oracle_lines
+from wordways.run.execute import score_cell
 from wordways.run.trace import trace
 
 SMALL = Vocabulary(size=6, mask=2, eos=1, pad=0)
@@ -358,6 +362,24 @@ def test_half_of_a_self_conditioned_training_reads_a_first_guess_which_costs_a_p
     assert calls == [False, True]
 
 
+# analytic values
+
+
+def test_one_pass_has_the_analytic_value_of_independent_tokens_and_several_passes_have_none(tmp_path: Path) -> None:
+    few = [*FEW, "task.n=3", "task.alphabet=8", f"results={tmp_path}", f"checkpoints={tmp_path}/c"]
+    for preset, expected in (
+        ("uniform_diffusion_1", {"accuracy"}),
+        ("uniform_diffusion", set()),
+        ("uniform_diffusion_accept", set()),
+    ):
+        record = score_cell(cell(f"paradigm={preset}", "task=list_operations", *few))
+        lines = oracle_lines([record])
+        assert {line["measure"] for line in lines} == expected
+        assert all(line["quotas"] == [3] for line in lines)
+        shuffled = [line["theory"] for line in lines if line["operation"] == "shuffle"]
+        assert shuffled == ([pytest.approx(6 / 27)] if expected else [])
+
+
 # settings
 
 
@@ -375,7 +397,8 @@ def test_a_checkpoint_that_reads_no_noise_level_is_refused() -> None:
         ("uniform_diffusion", "temperature=-1.0", "temperature=-1.0: must be at least 0"),
         ("uniform_diffusion_accept", "coldest=0.9", "hottest=0.8: must be at least coldest=0.9"),
         ("uniform_diffusion_accept", "bound=-0.1", "bound=-0.1: must be at least 0"),
-        ("uniform_diffusion_accept", "stable=-1", "stable=-1: must be at least 0"),
+        ("uniform_diffusion_accept", "stable=0", "stable=0: must be at least 1"),
+        ("uniform_diffusion_accept", "steps=1", "steps=1: must be at least 2"),
         ("uniform_diffusion_accept", "steps=10000000", "steps=10000000: must be"),
     ],
 )
@@ -433,7 +456,7 @@ def network() -> torch.nn.Module:
 
 
 @pytest.mark.parametrize(
-    ("stable", "sure", "bound"), [(1, 0.005, 0.1), (1, 1.0, 0.5), (2, 1.5, 2.0), (0, 0.9, 5.0), (1, 2.0, 1.0)]
+    ("stable", "sure", "bound"), [(1, 0.005, 0.1), (1, 1.0, 0.5), (2, 1.5, 2.0), (1, 0.9, 5.0), (1, 2.0, 1.0)]
 )
 def test_it_generates_what_diffusion_gemma_does(
     network: torch.nn.Module, stable: int, sure: float, bound: float, monkeypatch: pytest.MonkeyPatch

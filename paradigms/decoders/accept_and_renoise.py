@@ -26,8 +26,9 @@ from paradigms.decoders.uniform_noise import Denoiser, tokens_of
 
 @dataclass(frozen=True)
 class AcceptAndRenoise:
-    """steps: most forward passes.  hottest, coldest: temperatures of the first and (almost) the last of `steps` passes.
+    """steps: most forward passes, at least two, as the first answer comes from noise alone.
 
+    hottest, coldest: temperatures of the first and (almost) the last of `steps` passes.
     bound: of the accepted entropies, in nats.  stable: passes in which a row's answer must not have changed before the
     row stops.  sure: mean entropy in nats below which it must be, at the pass's temperature.
     temperature: of sampling from the distribution that is so tempered; at 0 the most probable tokens are accepted, and
@@ -44,10 +45,11 @@ class AcceptAndRenoise:
     length: Literal["eos", "oracle", "fixed"] = "eos"
 
     def __post_init__(self) -> None:
-        at_least(self, "steps", 1)
+        at_least(self, "steps", 2)
+        at_least(self, "stable", 1)
         for name in ("hottest", "coldest", "sure"):
             at_least(self, name, NEAR_ZERO)
-        for name in ("bound", "stable", "temperature"):
+        for name in ("bound", "temperature"):
             at_least(self, name, 0)
         if self.hottest < self.coldest:
             raise ValueError(f"hottest={self.hottest}: must be at least coldest={self.coldest}")
