@@ -297,7 +297,7 @@ def ban(logits: Tensor, ids: list[int]) -> Tensor:
 @functools.cache
 def index_of(ids: tuple[int, ...], device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # the same tensor serves training
-        return torch.tensor(ids, device=device)
+        return torch.tensor(ids, dtype=torch.long, device=device)
 
 
 def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:

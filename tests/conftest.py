@@ -42,7 +42,10 @@ VOCABULARY = Vocabulary(size=12, mask=2, eos=1, pad=0)
 PRESETS = sorted(path.stem for path in (CONF / "paradigm").glob("*.yaml"))
 FEW_UPDATES = ["paradigm.decoder.updates=24", "paradigm.decoder.burn_in=12"]
 QUICK = {"masked_infill_gibbs": FEW_UPDATES, "diffusion_gibbs": FEW_UPDATES}
-WARM = {"diffusion_revised": "decoding.temperature=1.0"}  # two decoders, each with a temperature
+WARM = {
+    "diffusion_revised": "decoding.temperature=1.0",  # two decoders, each with a temperature
+    "uniform_diffusion_accept": "paradigm.decoder.steps=2",  # its answers are most probable tokens, soon all the same
+}
 BACKBONES = sorted({path.stem for path in (CONF / "backbone").glob("*.yaml")} - {"pretrained"})  # that we train
 
 

@@ -194,6 +194,7 @@ class Backbone(nn.Module):
         cache: Cache | None = None,
         late: Late | None = None,
         states: list[Tensor] | None = None,
+        added_BQD: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, Q, V), or (B, W, V) where only some queries' are wanted; those of padding mean nothing.
 
@@ -205,6 +206,7 @@ class Backbone(nn.Module):
         cache: keys and values of earlier passes; those of this pass are written into it.
         late: which queries pass only the last layers, by default none; a cache then needs no other layers.
         states: a list to which the hidden states below the head are appended, (B, Q, D); 0 at padding not computed.
+        added_BQD: what is added to the embedded tokens, such as an embedded noise level; by default nothing.
         Masks are kept for the next pass, which uses them if it gets the same objects `rule` and `pad_BL`.
         """
         B, Q = ids_BQ.shape
@@ -218,6 +220,9 @@ class Backbone(nn.Module):
         real_M = None if late else self.sight.real(at_BQ)
         shape = B, Q, 3, self.heads, self.width // self.heads
         x_MD = F.embedding(ids_BQ.reshape(-1) if real_M is None else ids_BQ.reshape(-1)[real_M], weight_VD)
+        if added_BQD is not None:
+            added_MD = added_BQD.reshape(-1, added_BQD.shape[-1])
+            x_MD = x_MD + (added_MD if real_M is None else added_MD[real_M])
         read, entry = late or (0, 0)
         if read:
             x_MD = self.below(entry, read, x_MD.view(B, Q, -1), kernels)
