@@ -22,7 +22,9 @@ from torch.nn import functional as F
 
 from paradigms.autoregressive import Autoregressive, Decoder
 from paradigms.base import Canvas, Vocabulary
+from paradigms.decoders.beam import BeamSearch
 from paradigms.decoders.commit_once import CommitOnce
+from paradigms.decoders.contrastive import ContrastiveSearch
 from paradigms.diffusion import Diffusion
 from paradigms.masked_infill import MaskedInfill
 from paradigms.pretrained.checkpoint import Checkpoint
@@ -133,6 +135,25 @@ def test_cached_logits_are_uncached_ones(kind: str, engine: str, tmp_path: Path)
             ids_BL[[2, 1]][:, at.start : at.stop], causal, pad_BL=pad_BL[[2, 1]], at_BQ=at, keys=at.stop, cache=cache
         )
         torch.testing.assert_close(one[:, 0], whole[[2, 1], column], atol=2e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("kind", "engine"), ENGINES)
+def test_searches_copy_the_cache_and_get_hidden_states(kind: str, engine: str, tmp_path: Path) -> None:
+    """One candidate, or no penalty, is greedy decoding; with a penalty the hidden states are looked at."""
+    published(tmp_path, kind, causal=True)
+    trunk, (ids_BL, pad_BL) = trunk_of(tmp_path, engine=engine), left_padded(9, [9, 5, 7])
+    canvas = Canvas(F.pad(ids_BL, (0, 5)), F.pad(torch.zeros_like(pad_BL), (0, 5), value=True), F.pad(pad_BL, (0, 5)))
+    how = (Decoder(0.0), BeamSearch(1, 0.0), ContrastiveSearch(3, 0.0), ContrastiveSearch(1, 0.6))
+    noise = SeededNoise(0, ["a", "b", "c"], torch.device("cpu"))
+    texts = []
+    for decoder in how:
+        paradigm: Any = Autoregressive(vocabulary_of(trunk), trunk, "causal", decoder)  # pyright: ignore[reportArgumentType]
+        texts.append(list(paradigm.decode(canvas, noise))[-1])
+    assert all(torch.equal(text, texts[0]) for text in texts)
+    states: list[Tensor] = []
+    trunk(ids_BL, causal, pad_BL=pad_BL, states=states)
+    assert states[0].shape[:2] == ids_BL.shape
 
 
 @torch.inference_mode()
