@@ -285,6 +285,11 @@ def strata(canvas: Canvas, noise: Noise, call: int) -> Tensor:
     return ((noise.uniform(call, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1)[all_rows(canvas)]
 
 
+def precise(logits: Tensor) -> Tensor:
+    """Logits in float32 at least: products in bfloat16 are precise enough, differences of their results are not."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def ban(logits: Tensor, ids: list[int]) -> Tensor:
     """logits (..., V) with the given ids set to -inf, in place because a copy would cost more than the operation.
 

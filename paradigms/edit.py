@@ -21,7 +21,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from paradigms.base import ORDER, Canvas, Edited, Likelihood, Loss, Noise, Paradigm, Vocabulary, all_rows, ban, strata
+from paradigms.base import (
+    ORDER,
+    Canvas,
+    Edited,
+    Likelihood,
+    Loss,
+    Noise,
+    Paradigm,
+    Vocabulary,
+    all_rows,
+    ban,
+    precise,
+    strata,
+)
 from paradigms.decoders.edits import EditAndStop, packed
 from paradigms.decoders.insertions import (
     Kept,
@@ -220,8 +233,8 @@ class Edit(Paradigm):
         )
         first_B1 = before_BL.sum(1, keepdim=True) - 1
         want_BW = first_B1 + torch.arange(1 + now_BT.shape[1], device=now_BT.device)
-        logits_BWV = self.backbone(
-            ids_BQ, self.rule(canvas), pad_BL=~read_BQ, want_BW=want_BW.clamp(max=ids_BQ.shape[1] - 1)
+        logits_BWV = precise(
+            self.backbone(ids_BQ, self.rule(canvas), pad_BL=~read_BQ, want_BW=want_BW.clamp(max=ids_BQ.shape[1] - 1))
         )
         never = [self.none, self.vocabulary.eos] + [self.delete] * (self.wrong == 0)
         odds_BWV = ban(logits_BWV - logits_BWV[:, :, self.none, None], never)

@@ -27,6 +27,7 @@ from paradigms.base import (
     Vocabulary,
     all_rows,
     ban,
+    precise,
     strata,
 )
 from paradigms.decoders.accept_and_renoise import AcceptAndRenoise
@@ -127,13 +128,14 @@ class UniformDiffusion(Paradigm):
             added_BHD = added_BHD + self.of_guess(before_BHV, self.backbone.embed.weight)
         added_BHD = added_BHD * canvas.holes_BL.gather(1, at_BH)[:, :, None]
         nothing_BLD = added_BHD.new_zeros(*canvas.ids_BL.shape, D)
-        return self.backbone(
+        logits_BHV = self.backbone(
             canvas.ids_BL.scatter(1, at_BH, noisy_BH),
             self.rule(canvas),
             pad_BL=canvas.pad_BL,
             want_BW=at_BH,
             added_BQD=nothing_BLD.scatter(1, at_BH[:, :, None].expand(-1, -1, D), added_BHD),
         )
+        return precise(logits_BHV)
 
     def first_guess(
         self, canvas: Canvas, at_BH: Tensor, noisy_BH: Tensor, level_B: Tensor, noise: Noise
@@ -233,7 +235,7 @@ class GuessEmbedding(Own):
 
     def forward(self, logits_BHV: Tensor, embedding_VD: Tensor) -> Tensor:
         """(B, H, D); zero where all logits are minus infinity, which stand for no prediction."""
-        mean_BHD = logits_BHV.softmax(-1).nan_to_num() @ embedding_VD
+        mean_BHD = (logits_BHV.softmax(-1).nan_to_num() @ embedding_VD).to(self.norm.weight.dtype)
         gate_BHD, up_BHD = self.gate_up(self.norm(mean_BHD)).chunk(2, dim=-1)
         return self.out(F.silu(gate_BHD) * up_BHD)
 

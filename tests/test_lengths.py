@@ -94,7 +94,7 @@ def modes_of(node: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def paradigm_of(node: Mapping[str, Any], text: Text) -> Paradigm:
-    return build(node, "paradigm", vocabulary=text.vocabulary, backbone=tiny_backbone(0, text.vocabulary))
+    return build(node, "paradigm", vocabulary=text.vocabulary, backbone=tiny_backbone(0, text.vocabulary)).double()
 
 
 def test_every_mode_does_what_it_says_or_is_refused(preset: str, text: Text) -> None:

@@ -8,6 +8,7 @@ from wordways.run.replay import LIKELIEST, watch
 
 CANVAS = suffix_canvas([[3, 7, 4, 1]], 6)
 SEED = "replay"
+RENOISED = ("uniform_diffusion", "uniform_diffusion_self")  # whose passes but the last write noise, too
 GREEDY = {"diffusion_revised": "decoding.temperature=0.0"}
 
 
@@ -33,9 +34,10 @@ def test_what_is_written_was_held_for_possible(preset: str) -> None:
     paradigm = tiny(preset, GREEDY.get(preset, "paradigm.decoder.temperature=0.0"))
     wrote, judged, _ = watch(paradigm, CANVAS, noise(SEED))
     checked = 0
-    for changed, laws in zip(wrote, judged, strict=True):
+    for number, (changed, laws) in enumerate(zip(wrote, judged, strict=True), 1):
+        likeliest = preset not in RENOISED or number == len(wrote)
         for hole, token in changed.items():
-            if hole in laws and token not in (VOCABULARY.mask, VOCABULARY.eos):  # ends are filled in, too
+            if likeliest and hole in laws and token not in (VOCABULARY.mask, VOCABULARY.eos):  # ends are filled in, too
                 assert laws[hole][0][0] == token
             checked += hole in laws
         for guesses in laws.values():

@@ -1,11 +1,12 @@
 """Training: resumable to the bit, done once, keyed by what shapes it."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import CPU, PRESETS, cell, noise, suffix_canvas, tiny
+from conftest import CPU, PRESETS, cell, noise, paradigm_node, suffix_canvas, tiny
 from safetensors.torch import load_file
 
 from wordways.run.text import Stream, build_text
@@ -123,7 +124,11 @@ def test_decoders_of_one_training_share_it() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_products_in_bfloat16_give_the_same_loss_and_slope_to_their_precision(preset: str) -> None:
-    """A step in mixed precision: weights and losses stay in float32, the loss within a hundredth."""
+    """A step in mixed precision: weights and losses stay in float32, the loss within a hundredth.
+
+    Where a second pass reads what the first has rounded, the slope may turn by twice the angle.
+    """
+    passes = 2 if paradigm_node(f"paradigm={preset}").get("self_conditioning") else 1
     canvas = suffix_canvas([[3, 4, 5, 1], [6, 7, 1]], 6, truth=lambda row, i: 3 + (row + i) % 7)
     found = []
     for precision in ("float32", "bfloat16"):
@@ -136,7 +141,7 @@ def test_products_in_bfloat16_give_the_same_loss_and_slope_to_their_precision(pr
         found.append((float(loss.mean.detach()), torch.cat([slope.flatten() for slope in slopes])))
     (exact, slope), (rough, near) = found
     assert rough == pytest.approx(exact, rel=0.01)
-    assert float(torch.cosine_similarity(slope, near, dim=0)) > 0.99
+    assert float(torch.cosine_similarity(slope, near, dim=0)) > math.cos(passes * math.acos(0.99))
 
 
 def test_precision_is_part_of_what_shapes_training_and_float32_is_left_unsaid() -> None:
