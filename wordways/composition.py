@@ -138,14 +138,16 @@ def changed(base: Base, settings: Sequence[Override], overrides: Sequence[str]) 
     for override in settings:
         put(plain, override.key_or_group, override.value())
     if found := referring(base, settings):
+        used = set[str]().union(*(words(str(at(base.raw, path))) for path in found))
+        told = [override for override in settings if used & set(override.key_or_group.split("."))]
         try:
-            for override in settings:
+            for override in told:
                 OmegaConf.update(base.config, override.key_or_group, override.value())
             for path in found:
                 value = OmegaConf.select(base.config, path)
                 put(plain, path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
         finally:
-            for override in settings:
+            for override in told:
                 OmegaConf.update(base.config, override.key_or_group, at(base.raw, override.key_or_group))
     return Composition(plain, str(base.raw["paradigm"].get("title")), base.choices, overrides)
 
