@@ -11,7 +11,7 @@ copies of each position in one transformer: the token, which later ones see, and
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -53,7 +53,7 @@ class AnyOrder(Paradigm):
 
     def rule(self, canvas: Canvas) -> AttentionRule:
         """The rule of the order from left to right."""
-        return in_order(canvas.holes_BL.cumsum(1).where(canvas.holes_BL, 0))
+        return in_order(from_left(canvas))
 
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         """Next-token prediction in a random order of each text's holes, whatever order the decoder has."""
@@ -64,7 +64,8 @@ class AnyOrder(Paradigm):
     def decode(self, canvas: Canvas, noise: Noise) -> Iterator[Tensor]:
         never, eos, rank_BL = self.never(), self.vocabulary.eos, self.ranks(canvas, noise)
         in_order_BL, given_b = rank_BL.argsort(dim=1, stable=True), (rank_BL == 0).sum(1)
-        ids_BL, open_BL, rows_b = canvas.ids_BL.clone(), canvas.holes_BL.clone(), all_rows(canvas)
+        text, open_BL, rows_b = replace(canvas, ids_BL=canvas.ids_BL.clone()), canvas.holes_BL.clone(), all_rows(canvas)
+        ids_BL = text.ids_BL
         cache, rule, pad_bL = self.backbone.cache(*ids_BL.shape), in_order(rank_BL), canvas.pad_BL
         at_bQ, want_b1 = in_order_BL[:, : int(given_b.max()) + 1], given_b[:, None]
         for call in itertools.count():
@@ -77,8 +78,7 @@ class AnyOrder(Paradigm):
             )
             at_b1 = at_bQ.gather(1, want_b1)
             ids_BL[rows_b[:, None], at_b1], open_BL[rows_b[:, None], at_b1] = token_b1, False
-            ended_bL = ((ids_BL[rows_b] == eos) & canvas.holes_BL[rows_b]).cumsum(1) > 0
-            alive_b = (open_BL[rows_b] & ~ended_bL).any(1)
+            alive_b = (open_BL & text.text(eos))[rows_b].any(1)
             done_b = rows_b[~alive_b]  # what is open there follows an EOS
             ids_BL[done_b] = ids_BL[done_b].masked_fill(open_BL[done_b], eos)
             yield ids_BL
@@ -146,12 +146,17 @@ class AnyOrder(Paradigm):
         """The decoder's order, (B, L)."""
         if self.decoder.order == "random":
             return self.random_ranks(canvas, noise, 0)
-        return canvas.holes_BL.cumsum(1).where(canvas.holes_BL, 0)
+        return from_left(canvas)
 
     def random_ranks(self, canvas: Canvas, noise: Noise, draw: int) -> Tensor:
         real_BH = canvas.hole_positions()[1]
         chance_BH = noise.uniform(draw, all_rows(canvas), real_BH.shape[1:], ORDER).masked_fill(~real_BH, 2.0)
         return ranks_of(canvas, chance_BH.argsort(1).argsort(1) + 1)
+
+
+def from_left(canvas: Canvas) -> Tensor:
+    """Ranks from left to right, (B, L)."""
+    return canvas.holes_BL.cumsum(1).where(canvas.holes_BL, 0)
 
 
 def ranks_of(canvas: Canvas, rank_BH: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from paradigms.trunk.layout import llama_settings as llama_settings
 from paradigms.trunk.layout import llama_weights as llama_weights
 from paradigms.trunk.products import candidates as candidates
 
+BOUND_DRAWS = 128  # Monte-Carlo samples of one likelihood's bound
 TOKENS, ORDER = 0, 1  # streams of the noise: which token is sampled, and at which position it is committed
 LATER = 1 << 20  # a decoder that revises a text numbers its forward passes from here, after those of the first decoder
 
@@ -285,6 +286,22 @@ def strata(canvas: Canvas, noise: Noise, call: int) -> Tensor:
     return ((noise.uniform(call, rows_B[:1], (1,))[0] + rows_B / len(rows_B)) % 1)[all_rows(canvas)]
 
 
+def sampled_bound(
+    canvas: Canvas, noise: Noise, sample: Callable[[int, Tensor], Tensor], *, parts: int = 1, first: int = 0
+) -> Likelihood:
+    """The mean of samples of a bound on log p; its standard error treats them as independent.
+
+    sample: maps the number of a sample and uniform numbers (B, parts), stratified over the samples, to nats (B,).
+    first: the call of the noise from which these numbers come on.
+    """
+    draws_DB = []
+    for draw in range(BOUND_DRAWS):
+        stratum_BN = (draw + noise.uniform(first + draw, all_rows(canvas), (parts,), ORDER)) / BOUND_DRAWS
+        draws_DB.append(sample(draw, stratum_BN))
+    bound_DB = torch.stack(draws_DB)
+    return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
+
+
 def precise(logits: Tensor) -> Tensor:
     """Logits in float32 at least: products in bfloat16 are precise enough, differences of their results are not."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -303,6 +320,15 @@ def ban(logits: Tensor, ids: list[int]) -> Tensor:
 def index_of(ids: tuple[int, ...], device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # the same tensor serves training
         return torch.tensor(ids, dtype=torch.long, device=device)
+
+
+@functools.cache
+def all_ids_but(ids: tuple[int, ...], size: int, device: torch.device) -> Tensor:
+    """The other ids of a vocabulary, ascending."""
+    with torch.inference_mode(False):
+        kept_V = torch.ones(size, dtype=torch.bool, device=device)
+        kept_V[list(ids)] = False
+        return kept_V.nonzero()[:, 0]
 
 
 def given_the_rest(model: Paradigm, canvas: Canvas) -> tuple[Tensor, Tensor]:

@@ -29,13 +29,13 @@ from paradigms.base import (
     all_rows,
     ban,
     given_the_rest,
+    sampled_bound,
     strata,
 )
 from paradigms.decoders.commit_once import OrderAndCount, Part
 from paradigms.decoders.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
-from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.policy import hide_share
 from paradigms.decoders.sampling import at_least, pick
-from paradigms.diffusion import BOUND_DRAWS
 from paradigms.trunk.attention import AttentionRule, blockwise
 from paradigms.trunk.backbone import Backbone
 
@@ -179,22 +179,19 @@ class BlockDiffusion(Paradigm):
         return replace(law, exact_B=exact_BN.sum(1)) if at_random else law
 
     def bound(self, canvas: Canvas, real_BNK: Tensor, noise: Noise) -> Likelihood:
-        """Stratifies l over the samples; the standard error treats the samples as independent."""
-        rows_B, draws_DB = all_rows(canvas), []
-        for draw in range(BOUND_DRAWS):
-            stratum_BN = (draw + noise.uniform(draw, rows_B, real_BNK.shape[1:2], ORDER)) / BOUND_DRAWS
+        """Stratifies l over the samples."""
+
+        def sample(draw: int, stratum_BN: Tensor) -> Tensor:
             hidden_BNK = self.hide(canvas, real_BNK, stratum_BN, noise, draw)
-            nats_BNK = self.masked_nats(canvas, hidden_BNK).double()
-            draws_DB.append(-self.weighted(nats_BNK, real_BNK, hidden_BNK))
-        bound_DB = torch.stack(draws_DB)
-        return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
+            return -self.weighted(self.masked_nats(canvas, hidden_BNK).double(), real_BNK, hidden_BNK)
+
+        return sampled_bound(canvas, noise, sample, parts=real_BNK.shape[1])
 
     def hide(self, canvas: Canvas, real_BNK: Tensor, stratum_BN: Tensor, noise: Noise, call: int) -> Tensor:
         """bool (B, N, K): the masked holes, a share of each block given by its stratum in (0, 1), at least one."""
         B, N, K = real_BNK.shape
         chance_BNK = noise.uniform(call, all_rows(canvas), (N * K,)).view(B, N, K)
-        masked_BN = 1 + (stratum_BN * real_BNK.sum(2)).long()
-        return hide_exactly(real_BNK.flatten(0, 1), masked_BN.flatten(), chance_BNK.flatten(0, 1)).view(B, N, K)
+        return hide_share(real_BNK.flatten(0, 1), stratum_BN.flatten(), chance_BNK.flatten(0, 1))[0].view(B, N, K)
 
     def weighted(self, nats_BNK: Tensor, real_BNK: Tensor, hidden_BNK: Tensor) -> Tensor:
         """b/l times the nats of each block's l masked holes, summed over blocks, (B,)."""

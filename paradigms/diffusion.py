@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from paradigms.base import (
-    ORDER,
     Canvas,
     Likelihood,
     Loss,
@@ -25,20 +24,19 @@ from paradigms.base import (
     Vocabulary,
     all_rows,
     given_the_rest,
+    sampled_bound,
     strata,
 )
 from paradigms.decoders.commit_once import CommitOnce
 from paradigms.decoders.gibbs import Gibbs
 from paradigms.decoders.mask_predict import MaskPredict
 from paradigms.decoders.orders import FEW_HOLES, expected_nats, hidden_sets, nats_over_orders
-from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.policy import hide_share
 from paradigms.decoders.remask import Remask
 from paradigms.decoders.repredict import RepredictAll
 from paradigms.decoders.revised import Revised
 from paradigms.trunk.attention import AttentionRule, everywhere
 from paradigms.trunk.backbone import Backbone
-
-BOUND_DRAWS = 128  # Monte-Carlo samples of the masking rate for one likelihood
 
 Decoder = CommitOnce | MaskPredict | RepredictAll | Remask | Gibbs | Revised
 
@@ -58,9 +56,8 @@ class Diffusion(Paradigm):
     def loss(self, canvas: Canvas, noise: Noise, progress: float) -> Loss:
         """Masks exactly l of L, weighted L/l, with l stratified: the lower-variance form of rate t and weight 1/t."""
         at_BH, real_BH = canvas.hole_positions()
-        holes_B = real_BH.sum(1)
-        masked_B = 1 + (strata(canvas, noise, 1) * holes_B).long()
-        hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(0, all_rows(canvas), at_BH.shape[1:]))
+        chance_BH, holes_B = noise.uniform(0, all_rows(canvas), at_BH.shape[1:]), real_BH.sum(1)
+        hidden_BH, masked_B = hide_share(real_BH, strata(canvas, noise, 1), chance_BH)
         nats_BH = self.masked_nats(canvas, at_BH, hidden_BH, training=True)
         weighted_B = nats_BH.sum(1) * holes_B / masked_B
         return Loss([(weighted_B.sum(), holes_B.sum())], hidden_BH.sum())
@@ -113,18 +110,16 @@ class Diffusion(Paradigm):
         return Likelihood("bound" if ends else "exact", -nats_B, torch.zeros_like(nats_B))
 
     def bound(self, canvas: Canvas, noise: Noise) -> Likelihood:
-        """Stratifies l over the samples; the standard error treats the samples as independent."""
+        """Stratifies l over the samples."""
         at_BH, real_BH = canvas.hole_positions()
-        rows_B, holes_B = all_rows(canvas), real_BH.sum(1)
-        draws_DB = []
-        for draw in range(BOUND_DRAWS):
-            stratum_B = (draw + noise.uniform(draw, rows_B, (1,), ORDER)[:, 0]) / BOUND_DRAWS
-            masked_B = 1 + (stratum_B * holes_B).long()
-            hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(draw, rows_B, at_BH.shape[1:]))
+
+        def sample(draw: int, stratum_B1: Tensor) -> Tensor:
+            chance_BH = noise.uniform(draw, all_rows(canvas), at_BH.shape[1:])
+            hidden_BH, masked_B = hide_share(real_BH, stratum_B1[:, 0], chance_BH)
             nats_BH = self.masked_nats(canvas, at_BH, hidden_BH)
-            draws_DB.append(-nats_BH.double().sum(1) * holes_B / masked_B)
-        bound_DB = torch.stack(draws_DB)
-        return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
+            return -nats_BH.double().sum(1) * real_BH.sum(1) / masked_B
+
+        return sampled_bound(canvas, noise, sample)
 
     def nats_by_hidden_set(self, canvas: Canvas) -> Tensor:
         """Nats of each hole for every set of masked holes, (S, B, H); all rows must have the same number of holes."""

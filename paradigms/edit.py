@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from paradigms.base import (
-    ORDER,
     Canvas,
     Edited,
     Likelihood,
@@ -30,9 +29,11 @@ from paradigms.base import (
     Noise,
     Paradigm,
     Vocabulary,
+    all_ids_but,
     all_rows,
     ban,
     precise,
+    sampled_bound,
     strata,
 )
 from paradigms.decoders.edits import EditAndStop, packed
@@ -46,7 +47,6 @@ from paradigms.decoders.insertions import (
     separate_steps,
 )
 from paradigms.decoders.orders import FEW_HOLES
-from paradigms.diffusion import BOUND_DRAWS
 from paradigms.trunk.attention import AttentionRule, everywhere
 from paradigms.trunk.backbone import Backbone
 
@@ -78,7 +78,6 @@ class Edit(Paradigm):
             raise ValueError(f"wrong={wrong}: must be at least 0 and below 1")
         self.per_pass, self.wrong, self.decoder = per_pass, wrong, decoder
         self.none, self.delete = vocabulary.mask, vocabulary.pad
-        self.words = [i for i in range(vocabulary.size) if i not in (vocabulary.mask, vocabulary.pad, vocabulary.eos)]
 
     def rule(self, canvas: Canvas) -> AttentionRule:
         return everywhere
@@ -107,7 +106,8 @@ class Edit(Paradigm):
         se_B = torch.zeros_like(nats_B)
         long_B = tokens_B > FEW_HOLES
         if bool(long_B.any()):
-            nats_B, se_B = (found_B.where(long_B, nats_B) for found_B in self.bound(canvas, noise))
+            law = self.bound(canvas, noise)
+            nats_B, se_B = (found_B.where(long_B, nats_B) for found_B in (law.nats_B, law.se_B))
         full_B = tokens_B == canvas.holes_BL.sum(1)
         for tokens, full in {*zip(tokens_B[~long_B].tolist(), full_B[~long_B].tolist(), strict=True)}:
             rows_b = ((tokens_B == tokens) & (full_B == full)).nonzero()[:, 0]
@@ -146,15 +146,15 @@ class Edit(Paradigm):
 
         return ln_p_of_growing(tokens, steps) + law(tuple(range(tokens)))[1].sum(1)
 
-    def bound(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Stratifies the states over the samples; the standard error treats the samples as independent. Both (B,)."""
-        rows_B, room_B, draws_DB = all_rows(canvas), canvas.holes_BL.sum(1), []
-        for draw in range(BOUND_DRAWS):
-            stratum_B = (draw + noise.uniform(draw, rows_B, (1,), ORDER)[:, 0]) / BOUND_DRAWS
+    def bound(self, canvas: Canvas, noise: Noise) -> Likelihood:
+        """Stratifies the states over the samples."""
+
+        def sample(draw: int, stratum_B1: Tensor) -> Tensor:
+            stratum_B = stratum_B1[:, 0]
             state = self.state(canvas, stratum_B, noise, draw, torch.zeros_like(stratum_B))
-            draws_DB.append(-self.nats_of(canvas, state, room_B).double() * state.weight_B)
-        bound_DB = torch.stack(draws_DB)
-        return bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5
+            return -self.nats_of(canvas, state, canvas.holes_BL.sum(1)).double() * state.weight_B
+
+        return sampled_bound(canvas, noise, sample)
 
     def state(self, canvas: Canvas, stratum_B: Tensor, noise: Noise, call: int, wrong_B: Tensor) -> "State":
         """Tokens of less than a random depth, of an order sampled as `per_pass` says, and the edits still to make.
@@ -193,7 +193,9 @@ class Edit(Paradigm):
         chance_BW3 = noise.uniform(3, all_rows(canvas), (1 + text_BH.shape[1], 3))
         tokens_B1 = text_BH.sum(1, keepdim=True)
         own_BW = truth_BH.gather(1, (chance_BW3[:, :, 1] * tokens_B1).long())
-        any_BW = truth_BH.new_tensor(self.words)[(chance_BW3[:, :, 1] * len(self.words)).long()]
+        special = (self.vocabulary.mask, self.vocabulary.pad, self.vocabulary.eos)
+        words_K = all_ids_but(special, self.vocabulary.size, truth_BH.device)
+        any_BW = words_K[(chance_BW3[:, :, 1] * len(words_K)).long()]
         false_BW = own_BW.where((chance_BW3[:, :, 2] < 0.5) & (tokens_B1 > 0), any_BW)
         lost_BW = F.pad(truth_BH.masked_fill(keeps_BH, self.none), (1, 0), value=self.none)
         right_BW = (false_BW == lost_BW) | (false_BW == F.pad(truth_BH, (0, 1), value=self.none))

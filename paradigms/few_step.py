@@ -29,7 +29,7 @@ from paradigms.base import (
     strata,
 )
 from paradigms.decoders.commit_once import CommitOnce
-from paradigms.decoders.policy import hide_exactly
+from paradigms.decoders.policy import hide_share
 from paradigms.decoders.revised import Later
 from paradigms.decoders.sampling import at_least
 from paradigms.diffusion import Diffusion
@@ -81,9 +81,8 @@ class FewStep(Paradigm):
     def taught(self, canvas: Canvas, noise: Noise) -> Loss:
         """The divergence at texts of which l of L holes are masked, l as in masked diffusion, weighted L/l."""
         at_BH, real_BH = canvas.hole_positions()
-        holes_B = real_BH.sum(1)
-        masked_B = 1 + (strata(canvas, noise, 1) * holes_B).long()
-        hidden_BH = hide_exactly(real_BH, masked_B, noise.uniform(0, all_rows(canvas), at_BH.shape[1:]))
+        chance_BH, holes_B = noise.uniform(0, all_rows(canvas), at_BH.shape[1:]), real_BH.sum(1)
+        hidden_BH, masked_B = hide_share(real_BH, strata(canvas, noise, 1), chance_BH)
         hidden_BL = torch.zeros_like(canvas.holes_BL).scatter(1, at_BH, hidden_BH)
         masked = replace(canvas, ids_BL=canvas.ids_BL.masked_fill(hidden_BL, self.vocabulary.mask), holes_BL=hidden_BL)
         target_NV = self.targets(masked, noise).exp()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paradigms.base import (
+    BOUND_DRAWS,
     ORDER,
     Canvas,
     Likelihood,
@@ -25,15 +26,16 @@ from paradigms.base import (
     Own,
     Paradigm,
     Vocabulary,
+    all_ids_but,
     all_rows,
     ban,
     precise,
+    sampled_bound,
     strata,
 )
 from paradigms.decoders.accept_and_renoise import AcceptAndRenoise
 from paradigms.decoders.ancestral import Ancestral
 from paradigms.decoders.uniform_noise import noised, posterior, tokens_of
-from paradigms.diffusion import BOUND_DRAWS
 from paradigms.trunk.attention import AttentionRule, everywhere
 from paradigms.trunk.backbone import Backbone
 
@@ -86,20 +88,18 @@ class UniformDiffusion(Paradigm):
     def log_likelihood(self, canvas: Canvas, noise: Noise) -> Likelihood:
         """The bound for ancestral sampling in the decoder's number of steps, from sampled steps and sampled noise.
 
-        Steps are stratified over the samples; the standard error treats the samples as independent. Without
-        self-conditioning, whose predictions depend on earlier samples.
+        Steps are stratified over the samples. Without self-conditioning, whose predictions depend on earlier samples.
         """
-        at_BH, real_BH = canvas.hole_positions()
-        rows_B, steps, draws_DB = all_rows(canvas), self.decoder.steps, []
+        (at_BH, real_BH), steps = canvas.hole_positions(), self.decoder.steps
         truth_BH = canvas.ids_BL.gather(1, at_BH)
-        for draw in range(BOUND_DRAWS):
-            stratum_B = (draw + noise.uniform(2 * BOUND_DRAWS + draw, rows_B, (1,), ORDER)[:, 0]) / BOUND_DRAWS
-            step_B = 1 + (stratum_B * steps).long()
-            noisy_BH = self.replaced(truth_BH, real_BH, step_B / steps, noise, rows_B, draw)
+
+        def sample(draw: int, stratum_B1: Tensor) -> Tensor:
+            step_B = 1 + (stratum_B1[:, 0] * steps).long()
+            noisy_BH = self.replaced(truth_BH, real_BH, step_B / steps, noise, all_rows(canvas), draw)
             nats_BH = self.step_nats(canvas, at_BH, noisy_BH, step_B, steps)
-            draws_DB.append(-steps * nats_BH.masked_fill(~real_BH, 0.0).sum(1))
-        bound_DB = torch.stack(draws_DB)
-        return Likelihood("bound", bound_DB.mean(0), bound_DB.std(0) / BOUND_DRAWS**0.5)
+            return -steps * nats_BH.masked_fill(~real_BH, 0.0).sum(1)
+
+        return sampled_bound(canvas, noise, sample, first=2 * BOUND_DRAWS)
 
     def token_nats(self, canvas: Canvas, noise: Noise) -> tuple[Tensor, Tensor]:
         """Reads the text as it is, at the noise level of one wrong token, and masks nothing.
@@ -115,8 +115,7 @@ class UniformDiffusion(Paradigm):
 
     def text(self, device: torch.device) -> Tensor:
         """All ids but mask and padding, (K,), EOS included, as in training whatever ends a text."""
-        special = (self.vocabulary.mask, self.vocabulary.pad)
-        return torch.tensor([token for token in range(self.vocabulary.size) if token not in special], device=device)
+        return all_ids_but((self.vocabulary.mask, self.vocabulary.pad), self.vocabulary.size, device)
 
     def denoise(
         self, canvas: Canvas, at_BH: Tensor, noisy_BH: Tensor, level_B: Tensor, before_BHV: Tensor | None

@@ -99,6 +99,12 @@ def few_nats_at_stake(ranked_BH: Tensor, bound: float) -> Tensor:
     return (stake_BH <= bound).long().cumprod(1).sum(1)
 
 
+def hide_share(real_BH: Tensor, share_B: Tensor, uniform_BH: Tensor) -> tuple[Tensor, Tensor]:
+    """Hides l = 1 + floor(share x L) of each row's L holes, share in (0, 1): which, bool (B, H), and l, (B,)."""
+    count_B = 1 + (share_B * real_BH.sum(1)).long()
+    return hide_exactly(real_BH, count_B, uniform_BH), count_B
+
+
 def hide_exactly(real_BH: Tensor, count_B: Tensor, uniform_BH: Tensor) -> Tensor:
     """bool (B, H): `count_B` holes of every row; all sets of that size are equally likely."""
     return best(uniform_BH, real_BH, count_B)

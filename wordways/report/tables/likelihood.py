@@ -19,9 +19,10 @@ def table(rows: Sequence[Row]) -> Table:
     frame = []
     for row in rows:
         law, theory = row.first().likelihood, {(x["measure"], x["operation"]): x for x in lines_of(row.first())}
-        sort = law["kind"] if law else "–"
-        own_order = sort == "exact" and decoder_of(row.first()).get("order") is not None
-        kinds = {"nats_per_token": ("exact, along its passes" if own_order else sort, likelihoods.nats_per_token)}
+        kind = law["kind"] if law else "–"
+        if kind == "exact" and decoder_of(row.first()).get("order") is not None:
+            kind = "exact, along its passes"
+        kinds = {"nats_per_token": (kind, likelihoods.nats_per_token)}
         if law and law.get("exact"):
             kinds["exact_nats_per_token"] = ("exact, over all orders", likelihoods.exact_nats_per_token)
         for name, (sort, value) in kinds.items():
