@@ -37,7 +37,7 @@ from wordways.run.text import EOS, Text
 from wordways.settings import SettingError
 
 GREEDY = "decoding.temperature=0"
-CAUSAL = ("autoregressive", "speculative", "speculative_jacobi")
+CAUSAL = ("autoregressive", "speculative", "speculative_jacobi", "autoregressive_beam_4", "multi_token")
 OTHERS = ("autoregressive_prefix", "diffusion_k2", "masked_infill", "parallel", "block_diffusion", "draft_and_edit")
 SLOTS = ("ctc", "ctc_beam", "ctc_distilled", "edit", "edit_one", "edit_insert")
 REFUSED = {
@@ -331,6 +331,8 @@ def test_greedy_runs_are_greedy_there_and_other_models_have_no_sampling() -> Non
     assert generation_of(VOCABULARY, {"temperature": 0.0, "repetition_penalty": 1.5}, 9, [CAUSALLY]) == greedy | {
         "repetition_penalty": 1.5
     }
+    with pytest.raises(ValueError, match="contrastive search, which transformers does not have"):
+        generation_of(VOCABULARY, {"candidates": 4, "alpha": 0.6}, 9, [CAUSALLY])
     masked = generation_of(VOCABULARY, {"temperature": 1.0}, 9, [Reading("everywhere", "", "", "", False)])
     assert "do_sample" not in masked
 

@@ -79,6 +79,8 @@ def export(record: Record, out: Path, checkpoints: Path, data: str | None) -> No
             max(len(row.prompt) + max(row.room, len(row.target)) + len(row.suffix) for row in rows)
         )
         config = config_of(paradigm.backbone, text.vocabulary, positions, readings, record.cell)
+        decoder, holes = record.config["paradigm"].get("decoder", {}), max(row.room for row in rows)
+        generation = generation_of(text.vocabulary, decoder, holes, readings)
     except ValueError as error:
         raise SettingError(f"{record.cell} ({record.config['preset']}): {error}") from None
     example, shareable = examples[0], text.task.shareable
@@ -88,13 +90,11 @@ def export(record: Record, out: Path, checkpoints: Path, data: str | None) -> No
         text.task.fill_in_the_middle,
         int(subject.blank([0]).holes_BL.sum()),
     )
-    decoder = record.config["paradigm"].get("decoder", {})
     with new_folder(out) as folder:
         folder.mkdir()
         write_weights(folder, paradigm.backbone)
         write_json(folder / "config.json", config)
-        holes = max(row.room for row in rows)
-        write_json(folder / "generation_config.json", generation_of(text.vocabulary, decoder, holes, readings))
+        write_json(folder / "generation_config.json", generation)
         write_tokenizer(folder, text)
         write_atomically(folder / "README.md", card_of(record, readings, shown, shareable))
 

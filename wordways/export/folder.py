@@ -52,7 +52,10 @@ def config_of(
 def generation_of(
     vocabulary: Vocabulary, decoder: Mapping[str, Any], holes: int, readings: Sequence[Reading]
 ) -> dict[str, Any]:
-    """The content of generation_config.json: for a causal model the decoder's settings, else the special ids alone."""
+    """The content of generation_config.json: for a causal model the decoder's settings, else the special ids alone.
+
+    Raises ValueError for a search that `generate` does not have.
+    """
     plain = {
         "eos_token_id": vocabulary.eos,
         "pad_token_id": vocabulary.pad,
@@ -62,7 +65,13 @@ def generation_of(
         return plain
     if "beams" in decoder:
         beams = {"num_beams": decoder["beams"], "length_penalty": decoder["length_penalty"]}
-        sampling: dict[str, Any] = {"do_sample": False, "early_stopping": "never"} | beams
+        exact = {"early_stopping": "never", "renormalize_logits": True}  # without the suppressed tokens, as ours are
+        sampling: dict[str, Any] = {"do_sample": False} | exact | beams
+    elif "candidates" in decoder:
+        raise ValueError(
+            "its decoder is contrastive search, which transformers does not have; export a run of the same training "
+            "that samples"
+        )
     elif not decoder.get("temperature", 1.0):
         sampling = {"do_sample": False}
         penalty = decoder.get("repetition_penalty", 1.0)
